@@ -1,1 +1,8 @@
-//! Placeholder.
+//! Where packets enter and leave an `ftmb` group, and what keeps the group alive: ports, input logger, output logger,
+//! supervisor, and the gateway process that hosts them.
+//!
+//! Invariant: nothing here knows the user's types; what it shares with master and standby are the logs and the group record.
+
+#![warn(missing_docs)]
+
+pub mod group_record;

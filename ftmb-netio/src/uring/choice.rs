@@ -73,21 +73,19 @@ impl EngineChoice {
         file: File,
         variable: impl FnOnce() -> Option<OsString>,
     ) -> Result<(Box<dyn FileIo>, String), EngineError> {
-        let (choice, reason) = match (self, variable) {
-            (EngineChoice::Auto, variable) => match variable() {
-                None => (EngineChoice::Auto, String::new()),
-                Some(value) => {
-                    let choice = value.to_string_lossy().parse()?;
-                    (choice, format!("{} says so", EngineChoice::VARIABLE))
-                }
-            },
+        let (choice, reason) = match (self, (self == EngineChoice::Auto).then(variable).flatten()) {
+            (EngineChoice::Auto, Some(name)) => {
+                (name.to_string_lossy().parse()?, format!("{} says so", EngineChoice::VARIABLE))
+            }
             (asked, _) => (asked, "asked for".to_owned()),
         };
-        match (choice, probe()) {
-            (EngineChoice::Plain, _) => Ok((Box::new(PlainFile::new(file)), reason)),
-            (EngineChoice::Uring, ring) => Ok((Box::new(ring?.serve(file)), reason)),
-            (EngineChoice::Auto, Ok(ring)) => Ok((Box::new(ring.serve(file)), "the probe passed".to_owned())),
-            (EngineChoice::Auto, Err(reason)) => Ok((Box::new(PlainFile::new(file)), reason.to_string())),
+        match choice {
+            EngineChoice::Plain => Ok((Box::new(PlainFile::new(file)), reason)),
+            EngineChoice::Uring => Ok((Box::new(probe()?.serve(file)), reason)),
+            EngineChoice::Auto => match probe() {
+                Ok(ring) => Ok((Box::new(ring.serve(file)), "the probe passed".to_owned())),
+                Err(reason) => Ok((Box::new(PlainFile::new(file)), reason.to_string())),
+            },
         }
     }
 }

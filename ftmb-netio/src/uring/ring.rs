@@ -137,7 +137,10 @@ pub struct UringFile {
 
 impl fmt::Debug for UringFile {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("UringFile").field("file", &self.file).field("in_flight", &self.in_flight).finish_non_exhaustive()
+        f.debug_struct("UringFile")
+            .field("file", &self.file)
+            .field("in_flight", &self.in_flight)
+            .finish_non_exhaustive()
     }
 }
 
@@ -261,7 +264,7 @@ impl Drop for UringFile {
         while self.in_flight > 0 {
             if let Err(error) = self.finish(true) {
                 tracing::error!(%error, in_flight = self.in_flight, "io_uring cannot be waited for; buffers are leaked");
-                std::mem::take(&mut self.slots).map(std::mem::forget);
+                let _leaked = std::mem::take(&mut self.slots).map(std::mem::forget);
                 return;
             }
         }

@@ -1,6 +1,8 @@
 //! Determinant words: a ring of 64-bit words whose positions count words. Invariant: as for frames; a word below the tail
 //! never changes until it is trimmed.
 
+use std::cell::Cell;
+
 use super::{Log, LogError, LogKind};
 
 /// The single writer of a `det` log. Appending is one bounds check and one store.
@@ -8,14 +10,14 @@ use super::{Log, LogError, LogKind};
 pub struct WordWriter {
     ring: *mut u64,
     mask: u64,
-    tail: u64,
-    limit: u64,
-    published: u64,
+    tail: Cell<u64>,
+    limit: Cell<u64>,
+    published: Cell<u64>,
     log: Log,
 }
 
-// SAFETY: the pointer is into the mapping that `log` keeps alive, and only this writer stores beyond the tail; moving the
-// writer to another thread moves that right. Test: `words_written_on_one_thread_are_read_on_another`.
+// SAFETY: the pointer is into the mapping that `log` keeps alive, and only this writer stores beyond the tail; it is not
+// `Sync` (cells), and moving it to another thread moves that right. Test: `words_written_on_one_thread_are_read_on_another`.
 unsafe impl Send for WordWriter {}
 
 impl WordWriter {
@@ -25,9 +27,9 @@ impl WordWriter {
         WordWriter {
             ring: log.ring().cast(),
             mask: log.span() - 1,
-            tail,
-            limit: log.trimmed() + log.span(),
-            published: tail,
+            tail: Cell::new(tail),
+            limit: Cell::new(log.trimmed() + log.span()),
+            published: Cell::new(tail),
             log,
         }
     }
@@ -40,19 +42,19 @@ impl WordWriter {
     /// Where the next word goes.
     #[inline]
     pub fn position(&self) -> u64 {
-        self.tail
+        self.tail.get()
     }
 
     /// Words that can be appended before something must be trimmed.
-    pub fn room(&mut self) -> u64 {
-        self.limit = self.log.trimmed() + self.log.span();
-        self.limit - self.tail
+    pub fn room(&self) -> u64 {
+        self.limit.set(self.log.trimmed() + self.log.span());
+        self.limit.get() - self.tail.get()
     }
 
     /// Whether `words` more fit; reads the shared trim position only if the last one known does not suffice.
     #[inline]
-    pub fn has_room(&mut self, words: u64) -> bool {
-        self.limit - self.tail >= words || self.room() >= words
+    pub fn has_room(&self, words: u64) -> bool {
+        self.limit.get() - self.tail.get() >= words || self.room() >= words
     }
 
     /// Appends one word.
@@ -60,28 +62,24 @@ impl WordWriter {
     /// # Panics
     /// If the log is full: one input made more determinants than its reserve.
     #[inline]
-    pub fn push(&mut self, word: u64) {
-        if self.tail == self.limit && self.room() == 0 {
+    pub fn push(&self, word: u64) {
+        let tail = self.tail.get();
+        if tail == self.limit.get() && self.room() == 0 {
             overflow(&self.log);
         }
         // SAFETY: the index is masked into the ring; the word is beyond the tail and not retained (checked above); this is
         // the only writer. Test: `words_written_on_one_thread_are_read_on_another`.
-        unsafe { self.ring.add((self.tail & self.mask) as usize).write(word) };
-        self.tail += 1;
+        unsafe { self.ring.add((tail & self.mask) as usize).write(word) };
+        self.tail.set(tail + 1);
     }
 
     /// Makes everything appended visible, by one release store.
     #[inline]
-    pub fn publish(&mut self) {
+    pub fn publish(&self) {
         if self.tail != self.published {
-            self.log.set_tail(self.tail);
-            self.published = self.tail;
+            self.log.set_tail(self.tail.get());
+            self.published.set(self.tail.get());
         }
-    }
-
-    /// Forgets what was appended since the last publication. What it described must never be seen by anybody.
-    pub fn abandon(&mut self) {
-        self.tail = self.published;
     }
 }
 

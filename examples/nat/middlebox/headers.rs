@@ -1,0 +1,200 @@
+//! Finds what a NAT needs in a frame: where the headers are, and who talks to whom.
+//!
+//! Invariant: the offsets of a [`Head`] lie within the frame it was read from, so that `rewrite` need not look again.
+
+use etherparse::{
+    EtherType, Ethernet2HeaderSlice, Icmpv4Slice, IpNumber, Ipv4HeaderSlice, SingleVlanHeaderSlice, TcpHeaderSlice,
+    UdpHeaderSlice, checksum::Sum16BitWords, icmpv4,
+};
+
+use super::flow::{Endpoint, Half, Protocol};
+
+/// The headers of one IPv4 packet.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Head {
+    /// Offset of the IPv4 header.
+    pub(crate) network: usize,
+    /// Offset of the transport header.
+    pub(crate) transport: usize,
+    /// Offset of the first byte after the packet; what follows is padding.
+    pub(crate) end: usize,
+    pub(crate) protocol: Protocol,
+    pub(crate) source: Endpoint,
+    pub(crate) destination: Endpoint,
+    /// Whether the packet may open a flow: a TCP SYN, any UDP datagram, an echo request.
+    pub(crate) opens: bool,
+    /// For TCP, what it says of the connection's state ([`Half::SYN`] and so on).
+    pub(crate) flags: u8,
+}
+
+impl Head {
+    /// Whether this is the first packet of a TCP connection.
+    #[inline]
+    pub(crate) fn is_syn(&self) -> bool {
+        self.opens && self.protocol == Protocol::Tcp
+    }
+}
+
+/// A packet that the NAT understands.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum View {
+    /// A packet of a flow.
+    Flow(Head),
+    /// An ICMP error about a packet of a flow; the offsets of `about` are those of the quoted packet.
+    Error { network: usize, transport: usize, end: usize, about: Head },
+}
+
+/// Why a frame cannot be translated.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Unfit {
+    /// Not IPv4, or a protocol without ports.
+    Unsupported,
+    /// A fragment, the first included: its ports cannot be trusted to be those of the rest.
+    Fragment,
+    /// Lengths that contradict each other, or a wrong IPv4 checksum.
+    Malformed,
+}
+
+/// Reads the headers of an Ethernet frame; VLAN tags are skipped.
+pub(crate) fn parse(frame: &[u8]) -> Result<View, Unfit> {
+    let network = find_ipv4(frame)?;
+    let (transport, end, ip) = ipv4(frame, network)?;
+    if ip.total_len() as usize > frame.len() - network || !is_sound(ip.slice()) {
+        return Err(Unfit::Malformed);
+    }
+    if ip.protocol() == IpNumber::ICMP && is_error(&frame[transport..end]) {
+        if !is_sound(&frame[transport..end]) {
+            return Err(Unfit::Malformed);
+        }
+        let about = quoted(frame, transport + 8, end)?;
+        return Ok(View::Error { network, transport, end, about });
+    }
+    let segment = &frame[transport..end];
+    let (protocol, ports, opens, flags) = match ip.protocol() {
+        IpNumber::TCP => {
+            let tcp = TcpHeaderSlice::from_slice(segment).map_err(|_| Unfit::Malformed)?;
+            let flags = if tcp.syn() { Half::SYN } else { 0 }
+                | if tcp.fin() { Half::FIN } else { 0 }
+                | if tcp.rst() { Half::RST } else { 0 };
+            let opens = tcp.syn() && !(tcp.ack() || tcp.fin() || tcp.rst());
+            (Protocol::Tcp, (tcp.source_port(), tcp.destination_port()), opens, flags)
+        }
+        IpNumber::UDP => {
+            let udp = UdpHeaderSlice::from_slice(segment).map_err(|_| Unfit::Malformed)?;
+            if !(8..=segment.len()).contains(&usize::from(udp.length())) {
+                return Err(Unfit::Malformed);
+            }
+            (Protocol::Udp, (udp.source_port(), udp.destination_port()), true, 0)
+        }
+        IpNumber::ICMP => {
+            let (ports, asks) = echo(segment)?;
+            (Protocol::Echo, ports, asks, 0)
+        }
+        _ => return Err(Unfit::Unsupported),
+    };
+    Ok(View::Flow(head(&ip, (network, transport, end), protocol, ports, opens, flags)))
+}
+
+/// The offset of the IPv4 header.
+fn find_ipv4(frame: &[u8]) -> Result<usize, Unfit> {
+    let ethernet = Ethernet2HeaderSlice::from_slice(frame).map_err(|_| Unfit::Malformed)?;
+    let (mut kind, mut at) = (ethernet.ether_type(), ethernet.slice().len());
+    while kind != EtherType::IPV4 {
+        match kind {
+            EtherType::VLAN_TAGGED_FRAME | EtherType::PROVIDER_BRIDGING | EtherType::VLAN_DOUBLE_TAGGED_FRAME => {
+                let tag = SingleVlanHeaderSlice::from_slice(&frame[at..]).map_err(|_| Unfit::Malformed)?;
+                (kind, at) = (tag.ether_type(), at + tag.slice().len());
+            }
+            _ => return Err(Unfit::Unsupported),
+        }
+    }
+    Ok(at)
+}
+
+/// Where the transport header and the packet end, and the IPv4 header at `at`. A packet may claim to be longer than
+/// what is there: one that is quoted in an ICMP error usually does.
+fn ipv4(frame: &[u8], at: usize) -> Result<(usize, usize, Ipv4HeaderSlice<'_>), Unfit> {
+    let ip = Ipv4HeaderSlice::from_slice(&frame[at..]).map_err(|_| Unfit::Malformed)?;
+    let transport = at + ip.slice().len();
+    let end = frame.len().min(at + usize::from(ip.total_len()));
+    if end < transport {
+        return Err(Unfit::Malformed);
+    }
+    if ip.is_fragmenting_payload() {
+        return Err(Unfit::Fragment);
+    }
+    Ok((transport, end, ip))
+}
+
+/// The packet that an ICMP error quotes: its IPv4 header and at least 8 bytes more.
+fn quoted(frame: &[u8], at: usize, end: usize) -> Result<Head, Unfit> {
+    let (transport, end, ip) = ipv4(&frame[..end], at)?;
+    let segment = &frame[transport..end];
+    if segment.len() < 8 {
+        return Err(Unfit::Malformed);
+    }
+    let protocol = match ip.protocol() {
+        IpNumber::TCP => Protocol::Tcp,
+        IpNumber::UDP => Protocol::Udp,
+        IpNumber::ICMP => Protocol::Echo,
+        _ => return Err(Unfit::Unsupported),
+    };
+    let ports = match protocol {
+        Protocol::Echo => echo(segment)?.0,
+        // TCP and UDP begin with the same two ports, and a quoted TCP header is cut off
+        _ => {
+            let ports = UdpHeaderSlice::from_slice(segment).map_err(|_| Unfit::Malformed)?;
+            (ports.source_port(), ports.destination_port())
+        }
+    };
+    Ok(head(&ip, (transport - ip.slice().len(), transport, end), protocol, ports, false, 0))
+}
+
+/// The ports that stand for an ICMP echo, the identifier on the side that asks and 0 on the side that answers, and
+/// whether this is a request.
+fn echo(segment: &[u8]) -> Result<((u16, u16), bool), Unfit> {
+    let icmp = Icmpv4Slice::from_slice(segment).map_err(|_| Unfit::Malformed)?;
+    let [high, low, ..] = icmp.bytes5to8();
+    let identifier = u16::from_be_bytes([high, low]);
+    match icmp.type_u8() {
+        icmpv4::TYPE_ECHO_REQUEST => Ok(((identifier, 0), true)),
+        icmpv4::TYPE_ECHO_REPLY => Ok(((0, identifier), false)),
+        _ => Err(Unfit::Unsupported),
+    }
+}
+
+/// Whether this is an ICMP error that RFC 5508 asks a NAT to translate.
+fn is_error(segment: &[u8]) -> bool {
+    Icmpv4Slice::from_slice(segment).is_ok_and(|icmp| {
+        matches!(
+            icmp.type_u8(),
+            icmpv4::TYPE_DEST_UNREACH | icmpv4::TYPE_TIME_EXCEEDED | icmpv4::TYPE_PARAMETER_PROBLEM
+        )
+    })
+}
+
+/// Whether bytes that contain their own checksum agree with it.
+fn is_sound(bytes: &[u8]) -> bool {
+    Sum16BitWords::new().add_slice(bytes).ones_complement() == 0
+}
+
+#[inline]
+fn head(
+    ip: &Ipv4HeaderSlice<'_>,
+    (network, transport, end): (usize, usize, usize),
+    protocol: Protocol,
+    (source, destination): (u16, u16),
+    opens: bool,
+    flags: u8,
+) -> Head {
+    Head {
+        network,
+        transport,
+        end,
+        protocol,
+        source: Endpoint { address: ip.source_addr(), port: source },
+        destination: Endpoint { address: ip.destination_addr(), port: destination },
+        opens,
+        flags,
+    }
+}

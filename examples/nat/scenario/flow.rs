@@ -1,0 +1,209 @@
+//! One flow of the scenario, from its first packet to its last.
+//!
+//! Invariant: per direction (a [`Lane`]), `arrived <= next <= sent`; a flow is finished once it is done and every packet
+//! it sent has come out.
+
+use std::net::{Ipv4Addr, SocketAddrV4};
+
+use crate::traffic::{Headers, Transport};
+
+/// How far the flow is. What a TCP side says next waits for what it has heard, as in real life.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Stage {
+    /// TCP: nothing sent yet; then the client's SYN was sent, then seen outside; the answer was sent, then seen inside.
+    Fresh,
+    SynSent,
+    SynSeen,
+    AnswerSent,
+    AnswerSeen,
+    /// Packets flow both ways.
+    Open,
+    /// TCP: the client's FIN was sent, then seen outside; the server's was sent, then seen inside.
+    FinSent,
+    FinSeen,
+    LastSent,
+    LastSeen,
+    /// Nothing more is sent.
+    Done,
+}
+
+/// The transport protocol of a flow.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Tcp,
+    Udp,
+    Echo,
+}
+
+/// One direction.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Way {
+    /// From the inside host to its remote.
+    Out,
+    /// Back.
+    Back,
+}
+
+/// The packets of one direction of a flow.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Lane {
+    /// How many were sent; the number of the next one to send.
+    pub(crate) sent: u32,
+    /// The number of the next one to come out.
+    pub(crate) next: u32,
+    /// How many came out.
+    pub(crate) arrived: u32,
+    /// TCP: the next sequence number.
+    pub(crate) seq: u32,
+}
+
+/// A flow: its endpoints never change, the rest starts anew each time it is opened.
+#[derive(Clone, Debug)]
+pub(crate) struct Flow {
+    pub(crate) kind: Kind,
+    pub(crate) client: SocketAddrV4,
+    pub(crate) server: SocketAddrV4,
+    pub(crate) vlan: Option<u16>,
+    pub(crate) generation: u32,
+    pub(crate) stage: Stage,
+    /// The public port, once a packet has come out with it; 0 before.
+    pub(crate) public: u16,
+    /// Packets still to send while open.
+    remaining: u32,
+    pub(crate) out: Lane,
+    pub(crate) back: Lane,
+}
+
+/// What a flow sends next.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Step {
+    pub(crate) way: Way,
+    pub(crate) headers: Headers,
+}
+
+impl Flow {
+    /// The `index`-th flow of all; no two have the same endpoints.
+    pub(crate) fn new(index: u32) -> Self {
+        let kind = match index % 20 {
+            0..10 => Kind::Tcp,
+            10..18 => Kind::Udp,
+            _ => Kind::Echo,
+        };
+        // 16k clients; each goes on to another port with its next flow
+        let client = Ipv4Addr::from_bits(0x0a00_0001 + index % 16_384);
+        let port = 1024 + (index / 16_384 * 977 + index % 7919) as u16 % 60_000;
+        let server = Ipv4Addr::from_bits(0xcb00_7101 + index.wrapping_mul(0x9e37_79b1) % 253);
+        let service = match kind {
+            Kind::Tcp => [80, 443, 22, 5222][index as usize % 4],
+            Kind::Udp => [53, 123, 443, 4500][index as usize % 4],
+            Kind::Echo => 0,
+        };
+        Self {
+            kind,
+            client: SocketAddrV4::new(client, port),
+            server: SocketAddrV4::new(server, service),
+            vlan: index.is_multiple_of(16).then_some(100 + (index / 16 % 8) as u16),
+            generation: 0,
+            stage: Stage::Done,
+            public: 0,
+            remaining: 0,
+            out: Lane::default(),
+            back: Lane::default(),
+        }
+    }
+
+    /// Begins the flow's next life, in which it sends about `packets`.
+    pub(crate) fn open(&mut self, packets: u32) {
+        self.generation += 1;
+        self.stage = if self.kind == Kind::Tcp { Stage::Fresh } else { Stage::Open };
+        self.public = 0;
+        self.remaining = packets.max(1);
+        self.out = Lane { seq: self.generation.wrapping_mul(0x0100_0193), ..Lane::default() };
+        self.back = Lane { seq: self.generation.wrapping_mul(0x85eb_ca6b), ..Lane::default() };
+    }
+
+    /// What the flow sends next, if it need not wait. `back` asks for a packet of the server, if one is possible.
+    pub(crate) fn step(&mut self, public: Ipv4Addr, back: bool, payload: usize) -> Option<Step> {
+        let plain = |fin, rst| (false, fin, rst);
+        let (way, (syn, fin, rst), stage) = match self.stage {
+            Stage::Fresh => (Way::Out, (true, false, false), Stage::SynSent),
+            Stage::SynSeen => (Way::Back, (true, false, false), Stage::AnswerSent),
+            Stage::AnswerSeen => (Way::Out, plain(false, false), Stage::Open),
+            Stage::Open if self.remaining == 0 => match self.kind {
+                // one connection in four is reset, the others are closed
+                Kind::Tcp if self.generation.wrapping_add(self.out.seq).is_multiple_of(4) => {
+                    (Way::Out, plain(false, true), Stage::Done)
+                }
+                Kind::Tcp => (Way::Out, plain(true, false), Stage::FinSent),
+                Kind::Udp | Kind::Echo => (Way::Out, plain(false, false), Stage::Done),
+            },
+            Stage::Open => {
+                self.remaining -= 1;
+                let answers = match self.kind {
+                    Kind::Echo => self.back.sent < self.out.arrived,
+                    Kind::Tcp | Kind::Udp => self.public != 0,
+                };
+                (if back && answers { Way::Back } else { Way::Out }, plain(false, false), Stage::Open)
+            }
+            Stage::FinSeen => (Way::Back, plain(true, false), Stage::LastSent),
+            Stage::LastSeen => (Way::Out, plain(false, false), Stage::Done),
+            Stage::SynSent | Stage::AnswerSent | Stage::FinSent | Stage::LastSent | Stage::Done => return None,
+        };
+        self.stage = stage;
+        let (mine, other) = match way {
+            Way::Out => (self.out, self.back),
+            Way::Back => (self.back, self.out),
+        };
+        let transport = match self.kind {
+            Kind::Tcp => {
+                let first = syn && way == Way::Out;
+                Transport::Tcp { seq: mine.seq, ack: (!first).then_some(other.seq), syn, fin, rst }
+            }
+            Kind::Udp => Transport::Udp { checked: !self.generation.is_multiple_of(5) },
+            Kind::Echo => Transport::Echo { reply: way == Way::Back, seq: mine.sent as u16 },
+        };
+        let lane = self.lane(way);
+        lane.sent += 1;
+        lane.seq = lane.seq.wrapping_add(payload as u32 + u32::from(syn) + u32::from(fin));
+        Some(Step { way, headers: self.headers(way, transport, public) })
+    }
+
+    /// The headers of a packet as it is sent: the server knows only the public endpoint.
+    pub(crate) fn headers(&self, way: Way, transport: Transport, public: Ipv4Addr) -> Headers {
+        let (source, destination) = match way {
+            Way::Out => (self.client, self.server),
+            Way::Back => (self.server, SocketAddrV4::new(public, self.public)),
+        };
+        Headers { vlan: self.vlan, source, destination, transport }
+    }
+
+    /// A packet has come out: the side that received it may go on.
+    pub(crate) fn heard(&mut self, way: Way) {
+        self.stage = match (self.stage, way) {
+            (Stage::SynSent, Way::Out) => Stage::SynSeen,
+            (Stage::AnswerSent, Way::Back) => Stage::AnswerSeen,
+            // what was sent before the FIN comes out before it
+            (Stage::FinSent, Way::Out) if self.out.next == self.out.sent => Stage::FinSeen,
+            (Stage::LastSent, Way::Back) if self.back.next == self.back.sent => Stage::LastSeen,
+            (stage, _) => stage,
+        };
+    }
+
+    /// The lane of one direction.
+    pub(crate) fn lane(&mut self, way: Way) -> &mut Lane {
+        match way {
+            Way::Out => &mut self.out,
+            Way::Back => &mut self.back,
+        }
+    }
+
+    /// Whether nothing more is sent and all that was has come out.
+    pub(crate) fn is_finished(&self) -> bool {
+        self.stage == Stage::Done && self.out.arrived == self.out.sent && self.back.arrived == self.back.sent
+    }
+
+    /// Packets sent that have not come out.
+    pub(crate) fn outstanding(&self) -> u64 {
+        u64::from(self.out.sent - self.out.arrived) + u64::from(self.back.sent - self.back.arrived)
+    }
+}

@@ -1,0 +1,109 @@
+//! Packets that a NAT must not let through.
+//!
+//! Invariant: none of them can be mistaken for a packet of a flow, whatever the flows are at that moment.
+
+use std::net::{Ipv4Addr, SocketAddrV4};
+
+use super::flow::{Flow, Kind, Way};
+use crate::traffic::{Draw, Headers, Identity, Transport, repair_network};
+
+/// Why a packet must be dropped; the discriminant is what its identity says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Noise {
+    /// From outside, to a public port, from a host that nobody inside talks to.
+    Stranger,
+    /// From outside, to a flow's public port, from the right host but another port.
+    WrongPort,
+    /// A fragment of a flow's packet.
+    Fragment,
+    /// A wrong IPv4 checksum.
+    Damaged,
+    /// An IPv4 length beyond the end of the frame.
+    TooLong,
+    /// Not IPv4.
+    Foreign,
+    /// TCP from inside that belongs to no connection.
+    MidStream,
+    /// An echo reply that nobody asked for.
+    Reply,
+}
+
+impl Noise {
+    const ALL: [Self; 8] = [
+        Self::Stranger,
+        Self::WrongPort,
+        Self::Fragment,
+        Self::Damaged,
+        Self::TooLong,
+        Self::Foreign,
+        Self::MidStream,
+        Self::Reply,
+    ];
+
+    /// Any of them.
+    pub(crate) fn pick(draw: &mut Draw) -> Self {
+        Self::ALL[draw.below(Self::ALL.len())]
+    }
+
+    /// What `number` in an identity stands for.
+    pub(crate) fn named(number: u64) -> Option<Self> {
+        Self::ALL.get(number as usize).copied()
+    }
+
+    /// The direction and the bytes of such a packet; `flow` is one that is live just now.
+    pub(crate) fn packet(self, flow: &Flow, public: Ipv4Addr, identity: &Identity, draw: &mut Draw) -> (Way, Vec<u8>) {
+        let (way, headers) = self.headers(flow, public, draw);
+        let at = headers.offsets();
+        let mut frame = headers.frame(&[], draw.payload(), identity);
+        match self {
+            Self::Fragment => {
+                // the first of several, or a later one
+                frame[at.network + 6] = if draw.below(2) == 0 { 0x20 } else { 0x01 };
+                repair_network(&mut frame, at);
+            }
+            Self::Damaged => frame[at.network + 8] ^= 1,
+            Self::TooLong => {
+                frame[at.network + 2] = 0xf0;
+                repair_network(&mut frame, at);
+            }
+            Self::Foreign => frame[at.network - 2..at.network].copy_from_slice(&[0x86, 0xdd]),
+            Self::Stranger | Self::WrongPort | Self::MidStream | Self::Reply => {}
+        }
+        (way, frame)
+    }
+
+    fn headers(self, flow: &Flow, public: Ipv4Addr, draw: &mut Draw) -> (Way, Headers) {
+        let data = Transport::Tcp { seq: 1, ack: Some(1), syn: false, fin: false, rst: false };
+        let plain = match flow.kind {
+            Kind::Tcp => data,
+            Kind::Udp => Transport::Udp { checked: true },
+            Kind::Echo => Transport::Echo { reply: false, seq: 0 },
+        };
+        // addresses of their own: no flow uses them
+        let stranger = SocketAddrV4::new(Ipv4Addr::new(192, 0, 2, 66), 7777);
+        let loner = SocketAddrV4::new(Ipv4Addr::new(10, 255, 0, 1), 7777);
+        let vlan = flow.vlan;
+        match self {
+            Self::Stranger => {
+                let destination = SocketAddrV4::new(public, 1024 + draw.below(64_000) as u16);
+                let transport = if flow.kind == Kind::Tcp { data } else { Transport::Udp { checked: true } };
+                (Way::Back, Headers { vlan, source: stranger, destination, transport })
+            }
+            Self::WrongPort => {
+                let source = SocketAddrV4::new(*flow.server.ip(), 7777);
+                let transport = if flow.kind == Kind::Tcp { data } else { Transport::Udp { checked: true } };
+                (Way::Back, Headers { vlan, source, destination: SocketAddrV4::new(public, flow.public), transport })
+            }
+            Self::MidStream => {
+                (Way::Out, Headers { vlan, source: loner, destination: flow.server, transport: data })
+            }
+            Self::Reply => {
+                let transport = Transport::Echo { reply: true, seq: 0 };
+                (Way::Out, Headers { vlan, source: loner, destination: flow.server, transport })
+            }
+            Self::Fragment | Self::Damaged | Self::TooLong | Self::Foreign => {
+                (Way::Out, flow.headers(Way::Out, plain, public))
+            }
+        }
+    }
+}

@@ -1,0 +1,119 @@
+//! What the user wrote: a struct, and for each field how it is to be shared.
+//!
+//! Invariant: the `ftmb` attributes are taken off the fields; everything else stays as it was.
+
+use proc_macro2::TokenStream;
+use syn::{Attribute, Fields, Ident, ItemStruct, Type, Visibility};
+
+use crate::errors::Errors;
+use crate::field_type::field_name;
+use crate::options::Options;
+
+/// How a field is shared.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Role {
+    /// `#[ftmb(config)]`: keeps its type.
+    Config,
+    /// `#[ftmb(per_core)]`: one clone a core.
+    PerCore,
+    /// Everything else.
+    Tracked,
+}
+
+pub(super) struct Field {
+    pub(super) ident: Ident,
+    /// Without `r#`: the name of the variable.
+    pub(super) name: String,
+    pub(super) vis: Visibility,
+    pub(super) ty: Type,
+    pub(super) role: Role,
+    /// The field's `cfg` attributes: what is generated for it carries them too.
+    pub(super) cfgs: Vec<Attribute>,
+}
+
+pub(super) struct Shared {
+    pub(super) item: ItemStruct,
+    pub(super) options: Options,
+    /// Empty if the struct's fields have no names.
+    pub(super) fields: Vec<Field>,
+}
+
+pub(super) fn parse(arguments: TokenStream, item: TokenStream, errors: &Errors) -> syn::Result<Shared> {
+    let options = Options::parse(arguments, "shared", errors);
+    let mut item: ItemStruct = match syn::parse2::<syn::Item>(item)? {
+        syn::Item::Struct(item) => item,
+        other => {
+            return Err(syn::Error::new_spanned(
+                head(&other),
+                "`#[ftmb::shared]` does not apply here: the state that ftmb numbers and restores is a struct\n\
+                 help: put it on the struct that implements `Middlebox`; data inside locks takes `#[ftmb::state]`",
+            ));
+        }
+    };
+    let mut fields = Vec::new();
+    for (index, field) in item.fields.iter_mut().enumerate() {
+        let role = take_role(&mut field.attrs, errors);
+        let Some(ident) = field.ident.clone() else { continue };
+        fields.push(Field {
+            name: field_name(Some(&ident), index),
+            ident,
+            vis: field.vis.clone(),
+            ty: field.ty.clone(),
+            role,
+            cfgs: field.attrs.iter().filter(|attribute| attribute.path().is_ident("cfg")).cloned().collect(),
+        });
+    }
+    if !matches!(item.fields, Fields::Named(_)) {
+        errors.refuse(
+            &item.ident,
+            "a shared struct needs named fields",
+            "the names identify its variables in checkpoints and divergence reports",
+            "write `struct Name { field: Type }`",
+        );
+    }
+    Ok(Shared { item, options, fields })
+}
+
+/// The token that an error about the whole item points at.
+fn head(item: &syn::Item) -> TokenStream {
+    use quote::ToTokens;
+    match item {
+        syn::Item::Enum(item) => item.ident.to_token_stream(),
+        syn::Item::Union(item) => item.ident.to_token_stream(),
+        syn::Item::Fn(item) => item.sig.ident.to_token_stream(),
+        syn::Item::Static(item) => item.ident.to_token_stream(),
+        syn::Item::Impl(item) => item.self_ty.to_token_stream(),
+        other => other.to_token_stream(),
+    }
+}
+
+/// Reads and removes the `#[ftmb(...)]` attributes of a field.
+fn take_role(attributes: &mut Vec<Attribute>, errors: &Errors) -> Role {
+    let mut role = Role::Tracked;
+    for attribute in attributes.extract_if(.., |attribute| attribute.path().is_ident("ftmb")) {
+        let parsed = attribute.parse_nested_meta(|meta| {
+            let found = if meta.path.is_ident("config") {
+                Role::Config
+            } else if meta.path.is_ident("per_core") {
+                Role::PerCore
+            } else {
+                return Err(meta.error(
+                    "unknown option of a shared field: ignoring it could leave state unprotected\n\
+                     help: the options are `config` (never changes) and `per_core` (one clone a core)",
+                ));
+            };
+            if role != Role::Tracked && role != found {
+                return Err(meta.error(
+                    "a field is either `config` or `per_core`: configuration never changes, per-core state does\n\
+                     help: drop one of the two",
+                ));
+            }
+            role = found;
+            Ok(())
+        });
+        if let Err(error) = parsed {
+            errors.add(error);
+        }
+    }
+    role
+}

@@ -1,0 +1,242 @@
+//! What comes out: `State`, field by field, and `Shareable`.
+//!
+//! Invariant: a struct whose fields are all saved whole is saved whole; otherwise each field saves itself under its
+//! index, and every piece is offered to every field. Enums are saved whole.
+
+use proc_macro2::{Literal, TokenStream};
+use quote::{ToTokens, format_ident, quote, quote_spanned};
+use syn::spanned::Spanned;
+use syn::{Ident, Type};
+
+use super::parse::{Field, Shape, State};
+use crate::field_type::{Assertion, CONTAINERS, hidden};
+
+pub(super) fn expand(state: &State<'_>) -> TokenStream {
+    let private = state.options.private(state.ident.span());
+    let parameters: Vec<Ident> = state.generics.type_params().map(|parameter| parameter.ident.clone()).collect();
+    let mut assertions = TokenStream::new();
+    let mut types = Vec::new();
+    for (index, field) in state.fields().into_iter().enumerate() {
+        let private = state.options.private(field.ty.span());
+        if field.opaque {
+            types.push(field.ty.clone());
+            continue;
+        }
+        let assertion = Assertion::new(
+            hidden("field", &index.to_string(), field.ty.span()),
+            field.ty,
+            &field.name,
+            "is not `State`",
+            "annotate your own type with `#[ftmb::state]`, use ftmb's `HashMap` in the place of std's, or mark the field \
+             `#[ftmb(opaque)]` if its serde implementation is known to lose nothing",
+            quote!(#private::State),
+        );
+        assertions.extend(assertion.definition(&[]));
+        types.push(assertion.apply(field.ty, CONTAINERS, &parameters));
+    }
+    let body = match &state.shape {
+        Shape::Struct(fields) => of_struct(state, fields, &types, &private),
+        Shape::Enum(_) | Shape::Union => of_enum(state, &types, &private),
+    };
+    let implementation = implement(state, &body, &private);
+    quote! {
+        const _: () = {
+            #assertions
+            #implementation
+        };
+    }
+}
+
+/// Implementations that satisfy the compiler beside an error.
+pub(super) fn stub(state: &State<'_>) -> TokenStream {
+    let private = state.options.private(state.ident.span());
+    let body = quote! {
+        const PIECEWISE: bool = false;
+        fn layout(_layout: &mut #private::Layout) {}
+        fn capture(&mut self, _extent: #private::Extent, _out: &mut #private::PieceWriter<'_>) {}
+        fn restore(&mut self, _piece: #private::Piece<'_>) -> ::core::result::Result<(), #private::StateError> {
+            ::core::result::Result::Ok(())
+        }
+        fn restored(&mut self) -> ::core::result::Result<(), #private::StateError> {
+            ::core::result::Result::Ok(())
+        }
+    };
+    if state.generics.lifetimes().next().is_some() {
+        return TokenStream::new();
+    }
+    implement(state, &body, &private)
+}
+
+/// [`stub`], and stubs of serde's traits.
+pub(super) fn stub_with_serde(state: &State<'_>) -> TokenStream {
+    let private = state.options.private(state.ident.span());
+    let name = state.ident;
+    let (impl_generics, type_generics, where_clause) = state.generics.split_for_impl();
+    let mut deserialize = state.generics.clone();
+    deserialize.params.insert(0, syn::parse_quote!('__ftmb_de));
+    let (deserialize_generics, ..) = deserialize.split_for_impl();
+    let stub = stub(state);
+    quote! {
+        impl #impl_generics #private::serde::Serialize for #name #type_generics #where_clause {
+            fn serialize<__S: #private::serde::Serializer>(&self, _: __S) -> ::core::result::Result<__S::Ok, __S::Error> {
+                ::core::unreachable!()
+            }
+        }
+        impl #deserialize_generics #private::serde::Deserialize<'__ftmb_de> for #name #type_generics #where_clause {
+            fn deserialize<__D: #private::serde::Deserializer<'__ftmb_de>>(_: __D) -> ::core::result::Result<Self, __D::Error> {
+                ::core::unreachable!()
+            }
+        }
+        #stub
+    }
+}
+
+fn implement(state: &State<'_>, body: &TokenStream, private: &TokenStream) -> TokenStream {
+    let name = state.ident;
+    let mut bounded = state.generics.clone();
+    for parameter in bounded.type_params_mut() {
+        parameter.bounds.push(syn::parse_quote!(#private::State));
+    }
+    let (impl_generics, type_generics, where_clause) = state.generics.split_for_impl();
+    let (bounded_generics, ..) = bounded.split_for_impl();
+    quote! {
+        #[automatically_derived]
+        impl #bounded_generics #private::State for #name #type_generics #where_clause {
+            #body
+        }
+        #[automatically_derived]
+        impl #impl_generics #private::Shareable for #name #type_generics #where_clause {
+            type Kind = #private::Value;
+            type Stored = Self;
+            #[inline]
+            fn into_stored(self) -> Self {
+                self
+            }
+        }
+    }
+}
+
+/// The layout of fields: name and type of each.
+fn layout(fields: &[Field<'_>], types: &[Type], private: &TokenStream) -> TokenStream {
+    fields
+        .iter()
+        .zip(types)
+        .map(|(field, ty)| {
+            let name = &field.name;
+            if field.opaque {
+                return quote_spanned! {ty.span()=>
+                    layout.token(#name);
+                    layout.token(::core::any::type_name::<#ty>());
+                };
+            }
+            quote_spanned! {ty.span()=>
+                layout.token(#name);
+                #private::Layout::of::<#ty>(layout);
+            }
+        })
+        .collect()
+}
+
+fn of_struct(state: &State<'_>, fields: &[Field<'_>], types: &[Type], private: &TokenStream) -> TokenStream {
+    let title = format!("struct {}", state.ident);
+    let count = Literal::u64_suffixed(fields.len() as u64);
+    let layout = layout(fields, types, private);
+    let mut piecewise = quote!(false);
+    let (mut capture, mut restore, mut restored) = (TokenStream::new(), TokenStream::new(), TokenStream::new());
+    for (index, (field, ty)) in fields.iter().zip(types).enumerate() {
+        let member = &field.member;
+        let key = Literal::u8_suffixed(u8::try_from(index).unwrap_or(u8::MAX));
+        let span = ty.span();
+        let (save, load) = if field.opaque {
+            (quote_spanned!(span=> #private::capture_whole), quote_spanned!(span=> #private::restore_whole))
+        } else {
+            piecewise.extend(quote_spanned!(span=> || <#ty as #private::State>::PIECEWISE));
+            restored.extend(quote_spanned!(span=> <#ty as #private::State>::restored(&mut self.#member)?;));
+            (quote_spanned!(span=> <#ty as #private::State>::capture), quote_spanned!(span=> <#ty as #private::State>::restore))
+        };
+        let value = if field.opaque { quote!(&self.#member) } else { quote!(&mut self.#member, extent) };
+        capture.extend(quote!(#save(#value, &mut out.scoped(&[#key]));));
+        restore.extend(quote! {
+            if let ::core::option::Option::Some(part) = piece.strip_prefix(&[#key]) {
+                #load(&mut self.#member, part)?;
+                known = true;
+            }
+        });
+    }
+    quote! {
+        const PIECEWISE: bool = #piecewise;
+        fn layout(layout: &mut #private::Layout) {
+            layout.token(#title);
+            layout.number(#count);
+            #layout
+        }
+        fn capture(&mut self, extent: #private::Extent, out: &mut #private::PieceWriter<'_>) {
+            if !<Self as #private::State>::PIECEWISE {
+                return #private::capture_whole(self, out);
+            }
+            let _ = extent;
+            #capture
+        }
+        fn restore(&mut self, piece: #private::Piece<'_>) -> ::core::result::Result<(), #private::StateError> {
+            if !<Self as #private::State>::PIECEWISE {
+                return #private::restore_whole(self, piece);
+            }
+            #[allow(unused_mut)]
+            let mut known = false;
+            #restore
+            if known {
+                ::core::result::Result::Ok(())
+            } else {
+                ::core::result::Result::Err(#private::unknown_piece::<Self>(piece))
+            }
+        }
+        fn restored(&mut self) -> ::core::result::Result<(), #private::StateError> {
+            #restored
+            ::core::result::Result::Ok(())
+        }
+    }
+}
+
+fn of_enum(state: &State<'_>, types: &[Type], private: &TokenStream) -> TokenStream {
+    let Shape::Enum(variants) = &state.shape else { return TokenStream::new() };
+    let title = format!("enum {}", state.ident);
+    let count = Literal::u64_suffixed(variants.len() as u64);
+    let mut types = types.iter();
+    let (mut layouts, mut arms) = (TokenStream::new(), TokenStream::new());
+    for variant in variants {
+        let (ident, name) = (variant.ident, variant.ident.to_string());
+        let types: Vec<Type> = types.by_ref().take(variant.fields.len()).cloned().collect();
+        let fields = layout(&variant.fields, &types, private);
+        let length = Literal::u64_suffixed(variant.fields.len() as u64);
+        layouts.extend(quote!(layout.token(#name); layout.number(#length); #fields));
+        let members = variant.fields.iter().map(|field| field.member.to_token_stream());
+        let bindings = (0..variant.fields.len()).map(|index| format_ident!("__ftmb_{index}"));
+        let calls = variant.fields.iter().zip(&types).enumerate().map(|(index, (field, ty))| {
+            let binding = format_ident!("__ftmb_{index}");
+            if field.opaque {
+                return quote!(let _ = #binding;);
+            }
+            quote_spanned!(ty.span()=> <#ty as #private::State>::restored(#binding)?;)
+        });
+        arms.extend(quote!(Self::#ident { #(#members: #bindings),* } => { #(#calls)* }));
+    }
+    let restored = if variants.is_empty() { TokenStream::new() } else { quote!(match self { #arms }) };
+    quote! {
+        const PIECEWISE: bool = false;
+        fn layout(layout: &mut #private::Layout) {
+            layout.token(#title);
+            layout.number(#count);
+            #layouts
+        }
+        fn capture(&mut self, _extent: #private::Extent, out: &mut #private::PieceWriter<'_>) {
+            #private::capture_whole(self, out);
+        }
+        fn restore(&mut self, piece: #private::Piece<'_>) -> ::core::result::Result<(), #private::StateError> {
+            #private::restore_whole(self, piece)
+        }
+        fn restored(&mut self) -> ::core::result::Result<(), #private::StateError> {
+            #restored
+            ::core::result::Result::Ok(())
+        }
+    }
+}

@@ -1,0 +1,65 @@
+//! `#[ftmb::state]` and `#[derive(State)]`: parse, validate, expand.
+//!
+//! Invariant: the attribute only adds derives, so that a field's `cfg` is decided before the field is looked at; on an
+//! error, stubs come out in the place of what could not be derived.
+
+mod expand;
+mod parse;
+mod validate;
+
+use proc_macro2::TokenStream;
+use quote::quote;
+
+use crate::errors::{Errors, with_original};
+use crate::options::Options;
+
+pub(crate) fn state(arguments: TokenStream, item: TokenStream) -> TokenStream {
+    let errors = Errors::new();
+    let options = Options::parse(arguments, "state", &errors);
+    let mut input: syn::DeriveInput = match syn::parse2(item.clone()) {
+        Ok(input) => input,
+        Err(error) => {
+            let mut tokens = errors.into_tokens();
+            tokens.extend(with_original(&error, item));
+            return tokens;
+        }
+    };
+    // The derive validates again what the compiler's `cfg` leaves; here it only decides whether to derive at all.
+    let mut parsed = parse::parse(&input, &errors);
+    parsed.options.facade = options.facade.clone();
+    validate::validate(&parsed, &errors);
+    validate::derives(&input, &errors);
+    if errors.any() {
+        parse::strip(&mut input);
+        let stub = expand::stub_with_serde(&parsed);
+        let errors = errors.into_tokens();
+        return quote!(#errors #input #stub);
+    }
+    drop(errors.into_tokens());
+    let facade = &options.facade;
+    let private = options.private(input.ident.span());
+    let serde = quote!(#private::serde).to_string().replace(' ', "");
+    quote! {
+        #[derive(#private::serde::Serialize, #private::serde::Deserialize, #private::State)]
+        #[serde(crate = #serde)]
+        #[ftmb(crate = #facade)]
+        #input
+    }
+}
+
+pub(crate) fn derive_state(item: TokenStream) -> TokenStream {
+    let errors = Errors::new();
+    let input: syn::DeriveInput = match syn::parse2(item) {
+        Ok(input) => input,
+        Err(error) => {
+            errors.add(error);
+            return errors.into_tokens();
+        }
+    };
+    let parsed = parse::parse(&input, &errors);
+    validate::validate(&parsed, &errors);
+    let expanded = if errors.any() { expand::stub(&parsed) } else { expand::expand(&parsed) };
+    let mut tokens = errors.into_tokens();
+    tokens.extend(expanded);
+    tokens
+}

@@ -1,0 +1,195 @@
+//! What can go wrong at a port.
+//!
+//! Invariant: an error names the file, the byte offset, what was expected there and what was found.
+
+use std::fmt;
+use std::io;
+use std::path::PathBuf;
+
+use thiserror::Error;
+
+use crate::uring::EngineError;
+
+/// Which part of a capture file ends too early.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Truncated {
+    /// The header of the file.
+    FileHeader,
+    /// The header of a record.
+    RecordHeader,
+    /// The bytes of a record.
+    Record,
+}
+
+impl fmt::Display for Truncated {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Truncated::FileHeader => "file header",
+            Truncated::RecordHeader => "record header",
+            Truncated::Record => "record",
+        })
+    }
+}
+
+/// Why a port cannot be opened, or cannot go on.
+///
+/// ```
+/// use ftmb_netio::port::pcap::{PcapOptions, PcapPort};
+/// use ftmb_netio::port::{PcapSpec, PortError};
+/// use ftmb_runtime::packet::PortId;
+///
+/// let directory = tempfile::tempdir()?;
+/// let path = directory.path().join("in.pcapng");
+/// std::fs::write(&path, 0x0a0d_0d0a_u32.to_le_bytes().repeat(8))?;
+/// let error = PcapPort::open(PortId(0), &PcapSpec::reading(&path), &PcapOptions::default()).unwrap_err();
+/// assert!(matches!(error, PortError::PcapNg { .. }));
+/// # Ok::<(), std::io::Error>(())
+/// ```
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum PortError {
+    /// The operating system refuses an operation on a file.
+    #[error("cannot {doing} {} at offset {offset}", path.display())]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// Where in the file, in bytes.
+        offset: u64,
+        /// What was tried, a verb.
+        doing: &'static str,
+        /// What the operating system said.
+        #[source]
+        source: io::Error,
+    },
+    /// No engine to read or write the file with.
+    #[error("no engine to read or write {}", path.display())]
+    Engine {
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        #[source]
+        source: EngineError,
+    },
+    /// A capture must be a regular file: it is read and written by position.
+    #[error("{} is {found}, expected a regular file", path.display())]
+    NotAFile {
+        /// The path.
+        path: PathBuf,
+        /// What is there.
+        found: &'static str,
+    },
+    /// Somebody else writes this file, or reads it while this port wants to write it.
+    #[error("{} is used by another port or another group", path.display())]
+    InUse {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The file is a pcapng capture, which this port does not read.
+    #[error(
+        "{} is a pcapng capture (block type {:#010x} at offset 0), expected classic pcap: convert it with \
+         `editcap -F nsecpcap IN OUT`",
+        path.display(), super::pcap::PCAPNG
+    )]
+    PcapNg {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The file does not start like a capture.
+    #[error(
+        "{} is not a pcap capture: magic {found:#010x} at offset 0, expected 0xa1b2c3d4 or 0xa1b23c4d in either byte \
+         order", path.display()
+    )]
+    Magic {
+        /// The file.
+        path: PathBuf,
+        /// The first four bytes, read as little endian.
+        found: u32,
+    },
+    /// A version of the format that this port does not read.
+    #[error("{}: pcap version {}.{} at offset 4, expected 2.4", path.display(), found.0, found.1)]
+    Version {
+        /// The file.
+        path: PathBuf,
+        /// Major and minor version.
+        found: (u16, u16),
+    },
+    /// Frames of another kind than Ethernet's, or Ethernet's with its check sequence.
+    #[error("{}: link type {found:#x} at offset 20, expected 0x1 (ethernet)", path.display())]
+    LinkType {
+        /// The file.
+        path: PathBuf,
+        /// The link type field of the file header.
+        found: u32,
+    },
+    /// A record says that it is longer than a frame can be, or than the capture's own limit.
+    #[error("{}: record of {found} bytes at offset {offset}, expected at most {limit}", path.display())]
+    RecordTooLong {
+        /// The file.
+        path: PathBuf,
+        /// Where the record's header starts, in bytes.
+        offset: u64,
+        /// The smaller of the snap length in the file header and [`MAX_FRAME`](super::MAX_FRAME), in bytes.
+        limit: u32,
+        /// The length that the record claims, in bytes.
+        found: u32,
+    },
+    /// The file ends within a header or a record.
+    #[error("{}: {part} at offset {offset} is cut short: {found} bytes, expected {expected}", path.display())]
+    CutShort {
+        /// The file.
+        path: PathBuf,
+        /// What is cut.
+        part: Truncated,
+        /// Where that part starts, in bytes.
+        offset: u64,
+        /// Its length, in bytes.
+        expected: u64,
+        /// What the file has of it, in bytes.
+        found: u64,
+    },
+    /// The file has become shorter since it was opened.
+    #[error("{}: the file shrank while it was read: it ends at {found}, expected {expected} bytes", path.display())]
+    Shrank {
+        /// The file.
+        path: PathBuf,
+        /// Its length when it was opened, in bytes.
+        expected: u64,
+        /// Its length now, in bytes.
+        found: u64,
+    },
+    /// More frames of this file have been stamped than it holds: it is not the file it was.
+    #[error("{}: resuming at frame {expected}, but the file has only {found}: it was replaced or cut", path.display())]
+    ResumePastEnd {
+        /// The file.
+        path: PathBuf,
+        /// The position to continue at.
+        expected: u64,
+        /// How many frames there are.
+        found: u64,
+    },
+    /// The file to continue was not written by such a port.
+    #[error(
+        "cannot continue {}: its header differs at offset {offset} from the one that this port writes: {found:#04x}, \
+         expected {expected:#04x}", path.display()
+    )]
+    ForeignOutput {
+        /// The file.
+        path: PathBuf,
+        /// The first byte that differs.
+        offset: u64,
+        /// What this port writes there.
+        expected: u8,
+        /// What is there.
+        found: u8,
+    },
+    /// A frame that is too long to be recorded.
+    #[error("frame of {found} bytes to {}, expected at most {limit}", path.display())]
+    FrameTooLong {
+        /// The file.
+        path: PathBuf,
+        /// The snap length of the file, in bytes; well above [`MAX_FRAME`](super::MAX_FRAME) and the room that a packet may grow by.
+        limit: u32,
+        /// The frame's length, in bytes.
+        found: usize,
+    },
+}

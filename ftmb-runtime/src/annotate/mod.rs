@@ -1,0 +1,33 @@
+//! What the attributes of `ftmb-macros` expand to: how a field's type, as the user wrote it, becomes tracked state.
+//!
+//! Invariant: the type written decides, never its spelling. Whether a field is a lock, a container of locks or a plain
+//! value is answered by [`Shareable`]; how an expression reaches it, by the methods of [`Probe`]. So imports and
+//! aliases cannot fool the macros, and an access that the rewriter did not see does not compile.
+//!
+//! ```text
+//! as written                    kind     stored                          field
+//! u64                           Value    u64                             Tracked<u64>
+//! Vec<u32>                      Value    Vec<u32>                        Tracked<Vec<u32>>
+//! std::sync::Mutex<T>           Locks    sync::Mutex<T stored>           the same
+//! Vec<std::sync::Mutex<T>>      Locks    Vec<sync::Mutex<T stored>>      the same
+//! std::collections::HashMap     Value    collections::HashMap            Tracked<collections::HashMap>
+//! ```
+//!
+//! Nothing here is meant to be named by hand: the facade exports it as `ftmb::__private`.
+
+mod access;
+mod assign;
+mod locks;
+mod probe;
+mod shareable;
+mod sources;
+mod values;
+
+pub use access::{CopyCell, GuardCell, PeekCell};
+pub use assign::{Assignable, assign, update};
+pub use probe::{Probe, ViaGuard, ViaReference};
+pub use shareable::{
+    Annotated, Field, Locks, PerCoreField, Plain, Shareable, Storable, TrackAs, Value, track, track_per_core,
+    unknown_piece,
+};
+pub use sources::{Clock, Random, random};

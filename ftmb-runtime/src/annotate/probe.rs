@@ -1,0 +1,98 @@
+//! The question that a rewritten expression asks of a field: what are you, and how are you reached?
+//!
+//! Invariant: `Probe::new(&self.field).__ftmb_access()` always gives something that dereferences to the field's type as
+//! written. Which of the three methods of that name it is, the compiler decides by how far it must borrow the probe:
+//!
+//! ```text
+//! Probe<Tracked<T>>, T: Copy    inherent, by value     CopyCell    reads copy the value and hold nothing
+//! Probe<Tracked<T>>             ViaGuard, by value     GuardCell   a guard, as long as the cell lives
+//! Probe<anything>               ViaReference, by &     &'a F       the field itself, lifetime intact
+//! ```
+
+use super::{CopyCell, GuardCell, PeekCell};
+use crate::state::State;
+use crate::sync::Tracked;
+
+/// A field of `self`, before it is known what it is.
+///
+/// # Examples
+///
+/// ```
+/// use ftmb_runtime::annotate::{Probe, ViaGuard as _, ViaReference as _};
+///
+/// let name = String::from("outside");
+/// let reached: &str = Probe::new(&name).__ftmb_access();
+/// assert_eq!(reached, "outside");
+/// ```
+#[derive(Debug)]
+pub struct Probe<'a, F: ?Sized>(&'a F);
+
+impl<'a, F: ?Sized> Probe<'a, F> {
+    /// Points the probe at a field.
+    #[inline(always)]
+    #[must_use]
+    pub fn new(field: &'a F) -> Self {
+        Self(field)
+    }
+}
+
+impl<'a, T: State + Copy> Probe<'a, Tracked<T>> {
+    /// Reaches a plain field of a `Copy` type.
+    #[inline(always)]
+    #[must_use]
+    pub fn __ftmb_access(self) -> CopyCell<'a, T> {
+        CopyCell::new(self.0)
+    }
+}
+
+/// Reaches a plain field of any type.
+pub trait ViaGuard {
+    /// What dereferences to the field's value.
+    type Access;
+    /// What dereferences to the field's value, for `report`.
+    type Peek;
+    /// Reaches the field from packet code.
+    fn __ftmb_access(self) -> Self::Access;
+    /// Looks at the field from `report`, without counting.
+    fn __ftmb_peek(self) -> Self::Peek;
+}
+
+impl<'a, T: State> ViaGuard for Probe<'a, Tracked<T>> {
+    type Access = GuardCell<'a, T>;
+    type Peek = PeekCell<'a, T>;
+
+    #[inline(always)]
+    fn __ftmb_access(self) -> GuardCell<'a, T> {
+        GuardCell::new(self.0)
+    }
+
+    #[inline(always)]
+    #[track_caller]
+    fn __ftmb_peek(self) -> PeekCell<'a, T> {
+        PeekCell::new(self.0)
+    }
+}
+
+/// Reaches everything else: locks, atomics, configuration.
+pub trait ViaReference {
+    /// A reference to the field.
+    type Place;
+    /// Reaches the field from packet code.
+    fn __ftmb_access(self) -> Self::Place;
+    /// Reaches the field from `report`.
+    fn __ftmb_peek(self) -> Self::Place;
+}
+
+impl<'a, F: ?Sized> ViaReference for &Probe<'a, F> {
+    type Place = &'a F;
+
+    #[inline(always)]
+    fn __ftmb_access(self) -> &'a F {
+        self.0
+    }
+
+    #[inline(always)]
+    fn __ftmb_peek(self) -> &'a F {
+        self.0
+    }
+}
