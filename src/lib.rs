@@ -1,1 +1,44 @@
-//! Placeholder.
+//! Multi-core packet processing that survives the loss of its process.
+//!
+//! See the README for the two commands, and [`App`] for where a program starts.
+
+#![forbid(unsafe_code)]
+#![warn(missing_docs)]
+
+// The macros' paths start with `::ftmb`, also when they are used in this package.
+extern crate self as ftmb;
+
+mod app;
+mod cli;
+pub mod config;
+mod demo;
+mod error;
+mod roles;
+pub mod scenario;
+pub mod testing;
+
+pub use app::App;
+pub use error::{Error, Result};
+pub use ftmb_macros::{State, middlebox, shared, state};
+pub use ftmb_runtime::{collections, context, middlebox as middleboxes, packet, rng, sync, time};
+
+/// What a middlebox needs, in one import.
+pub mod prelude {
+    pub use crate::scenario::{Contradiction, Frame, Missing, Scenario};
+    pub use crate::{App, State};
+    pub use ftmb_runtime::collections::IndexPool;
+    pub use ftmb_runtime::context::{Context, EmitError};
+    pub use ftmb_runtime::middlebox::{ControlError, Metrics, Middlebox};
+    pub use ftmb_runtime::packet::{Packet, PortId, Ports, Verdict};
+    pub use ftmb_runtime::sync::Counter;
+}
+
+/// What the macros expand to. Not a public interface.
+#[doc(hidden)]
+pub mod __private {
+    pub use ftmb_runtime::annotate::*;
+    pub use ftmb_runtime::state::{Extent, Layout, Piece, PieceWriter, State, StateError, whole};
+    pub use ftmb_runtime::sync::{PerCore, Shared, Tracked, Walker};
+    pub use ftmb_runtime::{collections, rng, state, sync, time};
+    pub use serde;
+}

@@ -1,18 +1,65 @@
-//! stub
+//! A NAT that survives being killed: it translates TCP, UDP and ICMP echo between inside hosts and one public address.
+//!
+//! ```text
+//! cargo run --release --example nat -- demo
+//! ```
+//!
+//! Inside hosts open flows; each gets a public port of its own, and what comes back to that port goes to its host. The
+//! flow tables are what must not be lost: a NAT that forgets them breaks every connection, and one that restores them
+//! from a copy made a moment ago breaks those opened since, although their first packets have already left. Here no
+//! packet leaves before the table entry it stems from would survive.
+//!
+//! The program is `middlebox/mod.rs`: locks and maps of `std`, and four attributes.
+//!
+//! | attribute | what it is for |
+//! | --- | --- |
+//! | `#[ftmb::shared]` on the struct | its locks become tracked ones with the same methods, its maps remember what changed |
+//! | `#[ftmb(config)]` on a field | does not change while packets flow, so it is not tracked: the same in every process |
+//! | `#[ftmb::middlebox]` on each `impl` | the code that constructs and uses the struct |
+//! | `#[ftmb::state]` on keys and entries | plain data that can be saved and restored |
+//!
+//! # What is shared, and what is logged
+//!
+//! Packets of a flow may arrive on two cores, one for each direction, so the tables are shared. A packet of a known flow
+//! takes one shared lock once: `flows` on its way out, `reverse` on its way in. That is one word of 64 bits in the
+//! log, which says that this core read the table after its n-th change. A new flow takes three exclusive locks, which is
+//! a few words. Counters cost nothing: additions commute.
+//!
+//! Timeouts need to know when a flow was last used, and writing that down takes an exclusive lock. So it is done only
+//! if the entry is older than a second, or if the packet changes the state of a TCP connection. The time is the packet's
+//! arrival, a part of the input, so it is not logged either. Each direction keeps its own half of the flow's state,
+//! with its own time and TCP flags, so that no packet needs both tables.
+//!
+//! The first core looks for flows to forget, at each tick a bounded share of the public ports.
+//!
+//! # What kind of NAT this is
+//!
+//! - A public port belongs to one flow: mapping and filtering depend on the remote address and port, so nobody can send
+//!   through the NAT but the host that the flow goes to. RFC 4787 calls this behavior symmetric; it is the
+//!   strictest, and applications that rely on hole punching find it hard.
+//! - Timeouts are those of RFC 5382, 4787 and 5508. A TCP connection begins with a SYN from inside; one in its middle is
+//!   not taken up.
+//! - ICMP errors are translated together with the packet they quote (RFC 5508).
+//! - Checksums are updated, not recomputed (RFC 1624); a UDP datagram without one stays without.
+//! - VLAN tags and all of the Ethernet header pass as they are, and the time to live is not decremented: the NAT is a
+//!   bump in the wire, not a router.
+//! - Dropped and counted: fragments, the first included, since later ones have no ports; malformed packets; whatever is
+//!   not IPv4 (ARP as well, so neighbours need static entries) or has no ports. No hairpinning, no application-level
+//!   gateways.
+
 mod middlebox;
 mod scenario;
-#[path = "../traffic/mod.rs"]
-mod traffic;
 #[cfg(test)]
 mod tests;
+#[path = "../traffic/mod.rs"]
+mod traffic;
+
 use ftmb::prelude::*;
 use middlebox::{Nat, NatConfig};
 use scenario::NatScenario;
 
 fn main() -> ftmb::Result<()> {
-    App::new("nat", |config: NatConfig, ports: &Ports| {
-        Ok(Nat::new(config, ports.id("inside")?, ports.id("outside")?))
-    })
-    .scenario(NatScenario::default())
-    .run()
+    App::new("nat", |config: NatConfig, ports: &Ports| Ok(Nat::new(config, ports.id("inside")?, ports.id("outside")?)))
+        .scenario(NatScenario::default())
+        .run()
 }

@@ -5,4 +5,12 @@
 
 #![warn(missing_docs)]
 
+mod error;
+pub mod flow;
+pub mod group_dir;
 pub mod group_record;
+pub mod input_logger;
+pub mod port;
+pub mod uring;
+
+pub use error::Error;

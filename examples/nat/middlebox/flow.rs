@@ -10,7 +10,7 @@ use std::{
 
 use ftmb::time::Instant;
 
-use super::NatConfig;
+use super::config::NatConfig;
 
 /// The protocols that are translated; the discriminant is the index of the protocol's port pool.
 #[ftmb::state]

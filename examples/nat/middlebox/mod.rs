@@ -5,58 +5,21 @@
 
 use std::{
     collections::HashMap,
-    net::Ipv4Addr,
     sync::{Mutex, RwLock},
 };
 
 use ftmb::{collections::IndexPool, prelude::*, time::Instant};
-use serde::Deserialize;
 
 mod checksum;
+mod config;
 mod flow;
 mod headers;
 mod rewrite;
 
+pub(crate) use config::NatConfig;
 use flow::{Endpoint, FlowKey, Half, Inbound, Outbound, Protocol, PublicKey};
 use headers::{Head, Unfit, View};
 use rewrite::Side;
-
-/// The `[middlebox]` table of the configuration file.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub(crate) struct NatConfig {
-    /// The address that the outside sees.
-    pub(crate) public: Ipv4Addr,
-    /// The first public port (and echo identifier) in use.
-    pub(crate) first_port: u16,
-    /// The last one.
-    pub(crate) last_port: u16,
-    /// Seconds until an idle, established TCP connection is forgotten; RFC 5382 asks for at least 2 hours 4 minutes.
-    pub(crate) tcp_established_timeout: u64,
-    /// The same while it opens and after it closed; RFC 5382 asks for at least 4 minutes.
-    pub(crate) tcp_transitory_timeout: u64,
-    /// The same for UDP; RFC 4787 asks for at least 2 minutes and recommends 5.
-    pub(crate) udp_timeout: u64,
-    /// The same for ICMP echo; RFC 5508 asks for at least 60 seconds.
-    pub(crate) icmp_timeout: u64,
-    /// In how many ticks all public ports are looked at once for flows that have expired.
-    pub(crate) sweep_ticks: u32,
-}
-
-impl Default for NatConfig {
-    fn default() -> Self {
-        Self {
-            public: Ipv4Addr::new(198, 51, 100, 1),
-            first_port: 1024,
-            last_port: 65535,
-            tcp_established_timeout: 2 * 3600 + 4 * 60,
-            tcp_transitory_timeout: 4 * 60,
-            udp_timeout: 5 * 60,
-            icmp_timeout: 60,
-            sweep_ticks: 300,
-        }
-    }
-}
 
 /// A network address and port translator (NAPT) for IPv4.
 #[ftmb::shared]
@@ -190,7 +153,12 @@ impl Nat {
     }
 
     /// An ICMP error: the quoted packet is translated as well, since the host that sent it must recognise it.
-    fn error(&self, packet: &mut Packet<'_>, (network, transport, end): (usize, usize, usize), about: &Head) -> Verdict {
+    fn error(
+        &self,
+        packet: &mut Packet<'_>,
+        (network, transport, end): (usize, usize, usize),
+        about: &Head,
+    ) -> Verdict {
         let protocol = about.protocol;
         let from_inside = packet.port() == self.inside;
         let found = if from_inside {
@@ -286,9 +254,24 @@ impl Middlebox for Nat {
             if flow::is_expired(&self.config, key.protocol, &out.half, &back.half, now) {
                 flows.remove(&key);
                 reverse.remove(&public);
-                self.ports[key.protocol as usize].lock().unwrap().give(u32::from(port));
+                self.ports[key.protocol as usize].lock().unwrap().put(u32::from(port)).unwrap();
                 self.expired.add(1);
             }
         }
+    }
+
+    fn report(&self, metrics: &mut Metrics) {
+        let (opened, expired) = (self.opened.get(), self.expired.get());
+        metrics.gauge("flows", opened.saturating_sub(expired) as f64);
+        metrics.counter("opened", opened);
+        metrics.counter("expired", expired);
+        metrics.counter("translated", self.translated.get());
+        metrics.counter("errors_translated", self.errors_translated.get());
+        metrics.counter("dropped_unsolicited", self.unsolicited.get());
+        metrics.counter("dropped_unopened", self.unopened.get());
+        metrics.counter("dropped_out_of_ports", self.out_of_ports.get());
+        metrics.counter("dropped_fragments", self.fragments.get());
+        metrics.counter("dropped_malformed", self.malformed.get());
+        metrics.counter("dropped_unsupported", self.unsupported.get());
     }
 }

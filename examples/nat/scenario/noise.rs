@@ -94,9 +94,7 @@ impl Noise {
                 let transport = if flow.kind == Kind::Tcp { data } else { Transport::Udp { checked: true } };
                 (Way::Back, Headers { vlan, source, destination: SocketAddrV4::new(public, flow.public), transport })
             }
-            Self::MidStream => {
-                (Way::Out, Headers { vlan, source: loner, destination: flow.server, transport: data })
-            }
+            Self::MidStream => (Way::Out, Headers { vlan, source: loner, destination: flow.server, transport: data }),
             Self::Reply => {
                 let transport = Transport::Echo { reply: true, seq: 0 };
                 (Way::Out, Headers { vlan, source: loner, destination: flow.server, transport })

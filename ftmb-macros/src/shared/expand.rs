@@ -3,7 +3,7 @@
 //! Invariant: the walk visits every field but configuration, in the order of declaration, so that ids and names are the
 //! same in every process of a build.
 
-use proc_macro2::TokenStream;
+use proc_macro2::{Span, TokenStream};
 use quote::{quote, quote_spanned};
 use syn::spanned::Spanned;
 use syn::{GenericArgument, Generics, Ident, PathArguments, Type};
@@ -27,7 +27,7 @@ pub(super) fn expand(shared: &Shared) -> TokenStream {
     for (field, declared) in shared.fields.iter().zip(item.fields.iter_mut()) {
         let private = shared.options.private(field.ty.span());
         let (written, assertion) = asserted(shared, field, &parameters, &private);
-        let span = field.ty.span();
+        let span = Span::call_site().located_at(field.ty.span());
         let cfgs = &field.cfgs;
         let (compiled, make): (Type, TokenStream) = match field.role {
             Role::Config => (field.ty.clone(), quote!(value)),
@@ -94,7 +94,8 @@ pub(super) fn stub(shared: &Shared) -> TokenStream {
 fn constructor(field: &Field, written: &Type, compiled: &Type, make: &TokenStream) -> TokenStream {
     let Field { vis, cfgs, .. } = field;
     let name = hidden("init", &field.name, field.ident.span());
-    quote_spanned! {field.ty.span()=>
+    let span = Span::call_site().located_at(field.ty.span());
+    quote_spanned! {span=>
         #(#cfgs)*
         #[inline]
         #vis fn #name(value: #written) -> #compiled {

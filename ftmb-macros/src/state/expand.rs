@@ -3,7 +3,7 @@
 //! Invariant: a struct whose fields are all saved whole is saved whole; otherwise each field saves itself under its
 //! index, and every piece is offered to every field. Enums are saved whole.
 
-use proc_macro2::{Literal, TokenStream};
+use proc_macro2::{Literal, Span, TokenStream};
 use quote::{ToTokens, format_ident, quote, quote_spanned};
 use syn::spanned::Spanned;
 use syn::{Ident, Type};
@@ -116,6 +116,11 @@ fn implement(state: &State<'_>, body: &TokenStream, private: &TokenStream) -> To
     }
 }
 
+/// The place of a type in the user's code, for tokens that belong to the generated functions.
+fn at(ty: &Type) -> Span {
+    Span::call_site().located_at(ty.span())
+}
+
 /// The layout of fields: name and type of each.
 fn layout(fields: &[Field<'_>], types: &[Type], private: &TokenStream) -> TokenStream {
     fields
@@ -124,12 +129,12 @@ fn layout(fields: &[Field<'_>], types: &[Type], private: &TokenStream) -> TokenS
         .map(|(field, ty)| {
             let name = &field.name;
             if field.opaque {
-                return quote_spanned! {ty.span()=>
+                return quote_spanned! {at(ty)=>
                     layout.token(#name);
                     layout.token(::core::any::type_name::<#ty>());
                 };
             }
-            quote_spanned! {ty.span()=>
+            quote_spanned! {at(ty)=>
                 layout.token(#name);
                 #private::Layout::of::<#ty>(layout);
             }
@@ -146,7 +151,7 @@ fn of_struct(state: &State<'_>, fields: &[Field<'_>], types: &[Type], private: &
     for (index, (field, ty)) in fields.iter().zip(types).enumerate() {
         let member = &field.member;
         let key = Literal::u8_suffixed(u8::try_from(index).unwrap_or(u8::MAX));
-        let span = ty.span();
+        let span = at(ty);
         let (save, load) = if field.opaque {
             (quote_spanned!(span=> #private::capture_whole), quote_spanned!(span=> #private::restore_whole))
         } else {
@@ -216,7 +221,7 @@ fn of_enum(state: &State<'_>, types: &[Type], private: &TokenStream) -> TokenStr
             if field.opaque {
                 return quote!(let _ = #binding;);
             }
-            quote_spanned!(ty.span()=> <#ty as #private::State>::restored(#binding)?;)
+            quote_spanned!(at(ty)=> <#ty as #private::State>::restored(#binding)?;)
         });
         arms.extend(quote!(Self::#ident { #(#members: #bindings),* } => { #(#calls)* }));
     }

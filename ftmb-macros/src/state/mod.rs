@@ -30,8 +30,8 @@ pub(crate) fn state(arguments: TokenStream, item: TokenStream) -> TokenStream {
     validate::validate(&parsed, &errors);
     validate::derives(&input, &errors);
     if errors.any() {
-        parse::strip(&mut input);
         let stub = expand::stub_with_serde(&parsed);
+        parse::strip(&mut input);
         let errors = errors.into_tokens();
         return quote!(#errors #input #stub);
     }

@@ -41,7 +41,7 @@ pub(super) struct State<'a> {
 
 impl<'a> State<'a> {
     /// All fields, of all variants.
-    pub(super) fields(&self) -> Vec<&Field<'a>> {
+    pub(super) fn fields(&self) -> Vec<&Field<'a>> {
         match &self.shape {
             Shape::Struct(fields) => fields.iter().collect(),
             Shape::Enum(variants) => variants.iter().flat_map(|variant| &variant.fields).collect(),

@@ -2,6 +2,7 @@
 //! work with, and all together leave a share of the file system for image and staged deltas.
 
 use ftmb_runtime::log::{LogKind, MAX_PAYLOAD};
+use ftmb_runtime::worker::{DET_RESERVE, OUT_RESERVE};
 
 use crate::error::Error;
 
@@ -19,9 +20,7 @@ pub const MIN_OUT: u64 = 2 * MIB;
 /// Smallest `ckpt` and port logs, bytes.
 const MIN_OTHER: u64 = 512 * KIB;
 
-/// Reserve of `out`: what one packet may emit, its frames' headers and room, and one largest frame.
-const OUT_RESERVE: u64 = MIB + 64 * 1024 + MAX_PAYLOAD as u64;
-const _: () = assert!(MIN_OUT >= OUT_RESERVE + OUT_RESERVE / 2 && MIN_DET >= 2 * 8 * 64 * KIB);
+const _: () = assert!(2 * MIN_OUT >= 3 * OUT_RESERVE && MIN_DET >= 2 * 8 * DET_RESERVE);
 const _: () = assert!(MIN_IN >= 8 * MAX_PAYLOAD as u64);
 
 /// Header page and slack of each log's file, rounded up.

@@ -6,6 +6,7 @@ use std::fmt;
 use std::io;
 use std::path::PathBuf;
 
+use ftmb_runtime::log::LogError;
 use thiserror::Error;
 
 use crate::uring::EngineError;
@@ -48,6 +49,9 @@ impl fmt::Display for Truncated {
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum PortError {
+    /// The log behind a memory port.
+    #[error(transparent)]
+    Log(#[from] LogError),
     /// The operating system refuses an operation on a file.
     #[error("cannot {doing} {} at offset {offset}", path.display())]
     Io {

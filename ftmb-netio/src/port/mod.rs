@@ -22,7 +22,7 @@ pub use error::{PortError, Truncated};
 pub use spec::{KINDS, Pace, PcapSpec, PortKind, PortSpec, SpecError};
 
 /// The longest frame that a port hands in, in bytes: a segmentation-offload frame of 64 KiB with its headers and tags.
-pub const MAX_FRAME: usize = 66 * 1024;
+pub const MAX_FRAME: usize = ftmb_runtime::frame::MAX_PACKET;
 
 /// One frame that came in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -53,8 +53,8 @@ atomics! {
 }
 
 macro_rules! tracked_already {
-    ($($(<$parameter:ident: $bound:ident>)? $type:ty),* $(,)?) => {$(
-        impl $(<$parameter: $bound>)? Shareable for $type {
+    ($([$($parameter:ident: $bound:ident)?] $type:ty),* $(,)?) => {$(
+        impl<$($parameter: $bound)?> Shareable for $type {
             type Kind = Locks;
             type Stored = Self;
 
@@ -66,7 +66,7 @@ macro_rules! tracked_already {
 }
 
 tracked_already! {
-    sync::Counter, <T: State> sync::Mutex<T>, <T: State> sync::RwLock<T>,
+    [] sync::Counter, [T: State] sync::Mutex<T>, [T: State] sync::RwLock<T>,
 }
 
 impl<T: State + Clone> Shareable for sync::PerCore<T> {

@@ -12,14 +12,22 @@ use std::num::{
 use std::time::Duration;
 
 use super::{Plain, Shareable, Storable, Value};
-use crate::collections::{HashMap, IndexPool};
-use crate::state::{Array, whole};
+use crate::collections::{HashMap, HashSet, IndexPool};
+use crate::packet::PortId;
+use crate::state::Array;
 use crate::time::{Instant, SystemTime};
 
-/// Types that are stored as they are written.
+/// Types that are stored as they are written, their parameters in front.
 macro_rules! plain {
-    ($($(<$($parameter:ident),*>)? $type:ty),* $(,)?) => {$(
-        impl $(<$($parameter),*>)? Shareable for $type {
+    ($($parameters:tt: $($type:ty),+;)*) => {$(
+        plain!(@ $parameters: $($type),+);
+    )*};
+    (@ $parameters:tt: $first:ty $(, $type:ty)*) => {
+        plain!(@@ $parameters $first);
+        $(plain!(@@ $parameters $type);)*
+    };
+    (@@ [$($parameter:ident)*] $type:ty) => {
+        impl<$($parameter),*> Shareable for $type {
             type Kind = Value;
             type Stored = Self;
 
@@ -27,20 +35,26 @@ macro_rules! plain {
                 self
             }
         }
-    )*};
+    };
 }
 
 plain! {
-    (), bool, char, f32, f64, String, Box<str>, Duration, Instant, SystemTime,
-    u8, u16, u32, u64, u128, usize, i8, i16, i32, i64, i128, isize,
-    NonZeroU8, NonZeroU16, NonZeroU32, NonZeroU64, NonZeroU128, NonZeroUsize,
-    NonZeroI8, NonZeroI16, NonZeroI32, NonZeroI64, NonZeroI128, NonZeroIsize,
-    Ipv4Addr, Ipv6Addr, IpAddr, SocketAddr, SocketAddrV4, SocketAddrV6,
-    crate::packet::PortId, IndexPool,
-    <T> Box<[T]>, <T> VecDeque<T>, <T> BTreeSet<T>, <K, V> BTreeMap<K, V>, <T, E> Result<T, E>, <K, V> HashMap<K, V>,
-    <A> (A,), <A, B> (A, B), <A, B, C> (A, B, C), <A, B, C, D> (A, B, C, D), <A, B, C, D, E> (A, B, C, D, E),
-    <A, B, C, D, E, F> (A, B, C, D, E, F), <A, B, C, D, E, F, G> (A, B, C, D, E, F, G),
-    <A, B, C, D, E, F, G, H> (A, B, C, D, E, F, G, H),
+    []: (), bool, char, f32, f64, String, Box<str>, Duration, Instant, SystemTime, PortId, IndexPool;
+    []: u8, u16, u32, u64, u128, usize, i8, i16, i32, i64, i128, isize;
+    []: NonZeroU8, NonZeroU16, NonZeroU32, NonZeroU64, NonZeroU128, NonZeroUsize;
+    []: NonZeroI8, NonZeroI16, NonZeroI32, NonZeroI64, NonZeroI128, NonZeroIsize;
+    []: Ipv4Addr, Ipv6Addr, IpAddr, SocketAddr, SocketAddrV4, SocketAddrV6;
+    [T]: Box<[T]>, VecDeque<T>, BTreeSet<T>, HashSet<T>;
+    [K V]: BTreeMap<K, V>, HashMap<K, V>;
+    [T E]: Result<T, E>;
+    [A]: (A,);
+    [A B]: (A, B);
+    [A B C]: (A, B, C);
+    [A B C D]: (A, B, C, D);
+    [A B C D E]: (A, B, C, D, E);
+    [A B C D E F]: (A, B, C, D, E, F);
+    [A B C D E F G]: (A, B, C, D, E, F, G);
+    [A B C D E F G H]: (A, B, C, D, E, F, G, H);
 }
 
 impl<T, const N: usize> Shareable for Array<T, N> {
@@ -62,20 +76,21 @@ where
     type Stored = HashMap<K, V::Stored>;
 
     fn into_stored(self) -> Self::Stored {
-        let mut entries: Vec<(Vec<u8>, K, V)> = self
-            .into_iter()
-            .map(|(key, value)| {
-                let mut bytes = Vec::new();
-                // A key that refuses to be encoded fails again, and is reported, at the first checkpoint.
-                let _ = whole::encode_into(&mut bytes, &key);
-                (bytes, key, value)
-            })
-            .collect();
-        entries.sort_by(|(one, ..), (other, ..)| one.cmp(other));
-        let mut map = HashMap::new();
-        for (_, key, value) in entries {
-            map.insert(key, value.into_stored());
-        }
-        map
+        let stored: std::collections::HashMap<K, V::Stored> =
+            self.into_iter().map(|(key, value)| (key, value.into_stored())).collect();
+        HashMap::from(stored)
+    }
+}
+
+/// As std's map: ftmb's set takes its place.
+impl<T, S> Shareable for std::collections::HashSet<T, S>
+where
+    T: Plain + Hash + Eq,
+{
+    type Kind = Value;
+    type Stored = HashSet<T>;
+
+    fn into_stored(self) -> HashSet<T> {
+        HashSet::from(self)
     }
 }

@@ -148,6 +148,12 @@ impl DeltaHead {
         Counts { bytes: &self.bytes[self.counts_at..] }
     }
 
+    /// Bytes of the head; the pieces follow it.
+    #[allow(clippy::len_without_is_empty)] // never empty
+    pub fn len(&self) -> u64 {
+        self.bytes.len() as u64
+    }
+
     /// Where it was read from; `(memory)` for bytes.
     pub fn path(&self) -> &Path {
         &self.path

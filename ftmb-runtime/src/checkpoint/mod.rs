@@ -25,6 +25,8 @@ mod image;
 mod staging;
 mod stream;
 mod summary;
+#[cfg(test)]
+mod tests;
 
 pub use build::DeltaBuilder;
 pub use delta::{Counts, Delta, DeltaHead, Runs};

@@ -111,7 +111,7 @@ pub fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, StateError> {
 /// ```
 #[inline]
 pub fn encode_into<T: Serialize + ?Sized>(out: &mut Vec<u8>, value: &T) -> Result<(), StateError> {
-    postcard::serialize_with_flavor(value, Tail::new(out))
+    postcard::serialize_with_flavor(value, Tail(out))
         .map_err(|source| StateError::Encode { type_name: type_name::<T>(), source })
 }
 
@@ -154,58 +154,25 @@ fn type_name<T: ?Sized>() -> &'static str {
     std::any::type_name::<T>()
 }
 
-/// The end of a byte vector, as postcard writes to it: small parts gather in a block of their own, so that each costs
-/// a store and not a look at the vector's capacity.
-struct Tail<'a> {
-    out: &'a mut Vec<u8>,
-    block: [u8; 64],
-    used: usize,
-}
-
-impl<'a> Tail<'a> {
-    #[inline(always)]
-    fn new(out: &'a mut Vec<u8>) -> Self {
-        Self { out, block: [0; 64], used: 0 }
-    }
-
-    #[inline(always)]
-    fn flush(&mut self) {
-        self.out.extend_from_slice(&self.block[..self.used]);
-        self.used = 0;
-    }
-}
+/// The end of a byte vector, as postcard writes to it.
+struct Tail<'a>(&'a mut Vec<u8>);
 
 impl postcard::ser_flavors::Flavor for Tail<'_> {
     type Output = ();
 
     #[inline(always)]
     fn try_push(&mut self, data: u8) -> postcard::Result<()> {
-        if self.used == self.block.len() {
-            self.flush();
-        }
-        self.block[self.used] = data;
-        self.used += 1;
+        self.0.push(data);
         Ok(())
     }
 
     #[inline(always)]
     fn try_extend(&mut self, data: &[u8]) -> postcard::Result<()> {
-        let end = self.used + data.len();
-        match self.block.get_mut(self.used..end) {
-            Some(space) => {
-                space.copy_from_slice(data);
-                self.used = end;
-            }
-            None => {
-                self.flush();
-                self.out.extend_from_slice(data);
-            }
-        }
+        self.0.extend_from_slice(data);
         Ok(())
     }
 
-    fn finalize(mut self) -> postcard::Result<()> {
-        self.flush();
+    fn finalize(self) -> postcard::Result<()> {
         Ok(())
     }
 }

@@ -13,6 +13,8 @@ mod raw;
 mod registry;
 mod rwlock;
 mod tracked;
+#[cfg(test)]
+mod tests;
 mod variable;
 
 pub use atomics::{

@@ -13,7 +13,7 @@ use super::tracked::Tracked;
 use crate::state::{Extent, Layout, Piece, PieceWriter, State, StateError, whole};
 
 /// One tracked variable, whatever its type.
-pub trait Variable: Send + Sync {
+pub(crate) trait Variable: Send + Sync {
     /// Identity and counts.
     fn head(&self) -> &Head;
     /// Gives it its id and, if it keeps a copy per core, its copies.

@@ -20,7 +20,7 @@ pub(super) const FILE_HEADER: usize = 24;
 /// Bytes of the header of a record.
 pub(super) const RECORD_HEADER: usize = 16;
 /// The longest record that is written, in bytes; what other tools use.
-pub(in crate::port) const SNAP_LENGTH: u32 = 262_144;
+pub(super) const SNAP_LENGTH: u32 = 262_144;
 /// How a pcapng file starts, in either byte order.
 pub(in crate::port) const PCAPNG: u32 = 0x0a0d_0d0a;
 

@@ -24,7 +24,7 @@ use ftmb_runtime::packet::PortId;
 use super::{PcapSpec, Port, PortError, Received, Sent};
 use crate::uring::EngineChoice;
 
-pub(super) use format::{PCAPNG, SNAP_LENGTH};
+pub(super) use format::PCAPNG;
 use input::Input;
 use lock::Lock;
 use writer::CaptureWriter;

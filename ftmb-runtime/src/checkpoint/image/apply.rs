@@ -1,15 +1,16 @@
 //! Applying a delta. Invariant: until the last step only records that the delta touches, records behind the end, and counts
 //! that it sets are written; and what a piece does depends on the piece alone, so doing it again after a crash is right.
 
-use super::header::{COUNTS, records_at, write_slot};
-use super::index::{Index, MAX_OFFSET};
-use super::record::{CORES, DEAD, HEADER, RawRecord, Record, RecordKind, REMOVED, assemble, capacity_for, size};
+use zerocopy::{FromZeros, IntoBytes};
+
 use super::Image;
+use super::header::{COUNTS, records_at, write_slot};
+use super::index::{Index, KeyHash, MAX_OFFSET};
+use super::record::{CORES, DEAD, HEADER, RawRecord, Record, RecordKind, REMOVED, assemble, capacity_for, size};
 use crate::checkpoint::delta::Delta;
 use crate::checkpoint::error::CheckpointError;
 use crate::checkpoint::summary::encode_cores;
 use crate::state::Piece;
-use zerocopy::{FromZeros, IntoBytes};
 
 /// What [`Image::apply`] did.
 #[derive(Debug)]
@@ -39,15 +40,11 @@ impl Image {
         self.begin(delta)?;
         let mut pieces = 0;
         for (variable, run) in delta.variables() {
-            let mut position = 0;
             for piece in run {
-                let piece = piece.map_err(|source| CheckpointError::Pieces {
-                    path: delta.head().path().into(),
-                    variable,
-                    position,
-                    source,
-                })?;
-                position += 1;
+                // Deltas that were parsed are known to be well-formed; only one built in this process may not be.
+                let path = || delta.head().path().into();
+                let position = delta.head().len();
+                let piece = piece.map_err(|source| CheckpointError::Pieces { path: path(), variable, position, source })?;
                 match piece {
                     Piece::Put { key, value } => self.put(variable, key, value)?,
                     Piece::Remove { key } => self.remove(variable, key),
@@ -69,7 +66,6 @@ impl Image {
         self.slot.applied = (summary.number + 1).into();
         self.slot.epoch = summary.epoch.into();
         self.slot.end = (self.end as u64).into();
-        self.slot.dead = (self.dead as u64).into();
         self.slot.cores = (summary.cores.len() as u32).into();
         self.slot.counts_crc = self.counts_crc().into();
         write_slot(&mut self.space, &mut self.slot);
@@ -113,7 +109,6 @@ impl Image {
             self.slot.applied = 0.into();
             self.slot.variables = summary.variables.into();
             self.slot.end = (records as u64).into();
-            self.slot.dead = 0.into();
             self.slot.cores = 0.into();
         }
         self.slot.begun = (summary.number + 1).into();
@@ -133,7 +128,7 @@ impl Image {
 
     fn put(&mut self, variable: u32, key: &[u8], value: &[u8]) -> Result<(), CheckpointError> {
         let hash = self.index.hash(key);
-        let found = self.find(variable, key);
+        let found = self.find(variable, hash, key);
         if let Some(offset) = found {
             let raw = self.raw(offset);
             if value.len() <= raw.capacity.get() as usize {
@@ -172,7 +167,7 @@ impl Image {
     }
 
     fn remove(&mut self, variable: u32, key: &[u8]) {
-        if let Some(offset) = self.find(variable, key) {
+        if let Some(offset) = self.find(variable, self.index.hash(key), key) {
             self.mark_removed(offset, key);
         }
     }
@@ -203,8 +198,7 @@ impl Image {
     }
 
     #[inline]
-    fn find(&self, variable: u32, key: &[u8]) -> Option<usize> {
-        let hash = self.index.hash(key);
+    fn find(&self, variable: u32, hash: KeyHash, key: &[u8]) -> Option<usize> {
         self.index.find(variable, hash, |offset| {
             self.space.with(0..self.end, |bytes| Record::at(bytes, offset).is_some_and(|record| record.key == key))
         })

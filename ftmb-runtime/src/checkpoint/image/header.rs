@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned, little_endian as le};
+use zerocopy::{FromBytes, FromZeros, Immutable, IntoBytes, KnownLayout, Unaligned, little_endian as le};
 
 use super::space::Space;
 use crate::checkpoint::error::{CheckpointError, damaged};
@@ -31,7 +31,7 @@ pub(super) struct Slot {
     pub(super) begun: le::U64,
     pub(super) epoch: le::U64,
     pub(super) end: le::U64,
-    pub(super) dead: le::U64,
+    zero: le::U64,
     pub(super) variables: le::U32,
     pub(super) cores: le::U32,
     pub(super) counts_crc: le::U32,

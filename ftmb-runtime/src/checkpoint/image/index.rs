@@ -91,9 +91,4 @@ impl Index {
     pub(super) fn offsets(&self, variable: u32) -> Vec<usize> {
         self.tables[self.table(variable)].iter().map(|entry| entry.unit as usize * UNIT).collect()
     }
-
-    /// Entries in all.
-    pub(super) fn len(&self) -> usize {
-        self.tables.iter().map(HashTable::len).sum()
-    }
 }

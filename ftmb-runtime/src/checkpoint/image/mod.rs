@@ -8,7 +8,7 @@
 //! ```text
 //! file     0 header page                       4096 counts, 8 bytes each variable: acq, base      records ...  end ... free
 //! header   0 magic  8 version  12 crc of 0..12 and 16..24  16 fingerprint        64 slot    128 slot
-//! slot     0 sequence  8 applied + 1  16 begun + 1  24 epoch  32 end  40 dead bytes  48 variables  52 cores  56 crc of counts  60 crc
+//! slot     0 sequence  8 applied + 1  16 begun + 1  24 epoch  32 end  40 zero  48 variables  52 cores  56 crc of counts  60 crc
 //! record   0 crc of 4.. (but for spare capacity)  4 value length  8 variable  12 key length  16 capacity  20 key  value  to a multiple of 8
 //! ```
 //!
@@ -76,6 +76,7 @@ pub struct Image {
     /// Below this many bytes dead, compaction is not tried.
     patience: usize,
     scratch: Vec<u8>,
+    fingerprint: u64,
     /// Held by the one process that may change the image; `None`: this one only reads.
     lock: Option<File>,
 }

@@ -2,7 +2,7 @@
 //! in program order, as a process that is killed between two of them leaves them.
 
 use std::ops::Range;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{Ordering, compiler_fence};
 
 use crate::log::{LogError, Region};
@@ -12,16 +12,24 @@ const STEP: usize = 64 * 1024;
 
 #[derive(Debug)]
 pub(super) struct Space {
-    region: Region,
+    pub(super) region: Region,
+    path: PathBuf,
 }
 
 impl Space {
     pub(super) fn create(path: &Path, len: usize) -> Result<Space, LogError> {
-        Ok(Space { region: Region::create(path, len.next_multiple_of(STEP))? })
+        Ok(Space { region: Region::create(path, len.next_multiple_of(STEP))?, path: path.into() })
     }
 
     pub(super) fn open(path: &Path) -> Result<Space, LogError> {
-        Ok(Space { region: Region::open(path)? })
+        Ok(Space { region: Region::open(path)?, path: path.into() })
+    }
+
+    /// Gives the file another name.
+    pub(super) fn rename(&mut self, to: &Path) -> std::io::Result<()> {
+        std::fs::rename(&self.path, to)?;
+        self.path = to.into();
+        Ok(())
     }
 
     pub(super) fn len(&self) -> usize {
@@ -34,10 +42,15 @@ impl Space {
             return Ok(());
         }
         let needed = len.next_multiple_of(STEP);
-        match self.region.grow(needed.max(2 * self.len())) {
+        let grown = match self.region.grow(needed.max(2 * self.len())) {
             Err(_) if needed < 2 * self.len() => self.region.grow(needed),
             result => result,
-        }
+        };
+        grown.map_err(|error| match error {
+            // The region may know the file by the name under which it was made.
+            LogError::Io { step, source, .. } => LogError::Io { path: self.path.clone(), step, source },
+            error => error,
+        })
     }
 
     #[inline]

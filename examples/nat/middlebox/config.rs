@@ -1,0 +1,44 @@
+//! What can be configured, with the values that the RFCs ask for.
+//!
+//! Invariant: none of it changes while packets flow.
+
+use std::net::Ipv4Addr;
+
+use serde::Deserialize;
+
+/// The `[middlebox]` table of the configuration file.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct NatConfig {
+    /// The address that the outside sees.
+    pub(crate) public: Ipv4Addr,
+    /// The first public port (and echo identifier) in use.
+    pub(crate) first_port: u16,
+    /// The last one.
+    pub(crate) last_port: u16,
+    /// Seconds until an idle, established TCP connection is forgotten; RFC 5382 asks for at least 2 hours 4 minutes.
+    pub(crate) tcp_established_timeout: u64,
+    /// The same while it opens and after it closed; RFC 5382 asks for at least 4 minutes.
+    pub(crate) tcp_transitory_timeout: u64,
+    /// The same for UDP; RFC 4787 asks for at least 2 minutes and recommends 5.
+    pub(crate) udp_timeout: u64,
+    /// The same for ICMP echo; RFC 5508 asks for at least 60 seconds.
+    pub(crate) icmp_timeout: u64,
+    /// In how many ticks all public ports are looked at once for flows that have expired.
+    pub(crate) sweep_ticks: u32,
+}
+
+impl Default for NatConfig {
+    fn default() -> Self {
+        Self {
+            public: Ipv4Addr::new(198, 51, 100, 1),
+            first_port: 1024,
+            last_port: 65535,
+            tcp_established_timeout: 2 * 3600 + 4 * 60,
+            tcp_transitory_timeout: 4 * 60,
+            udp_timeout: 5 * 60,
+            icmp_timeout: 60,
+            sweep_ticks: 300,
+        }
+    }
+}

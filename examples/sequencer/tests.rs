@@ -1,0 +1,58 @@
+//! That stamps are right, and that the scenario notices when they are not.
+
+use std::time::Duration;
+
+use ftmb::{Driver, prelude::*};
+
+use crate::{middlebox::Sequencer, scenario::SequencerScenario, traffic::driver};
+
+fn processor() -> impl FnMut(&Frame) -> Vec<Frame> {
+    let group = Driver { mb: Sequencer::new(PortId(0), PortId(1)), now: Duration::ZERO };
+    move |frame| group.process(frame)
+}
+
+fn unchanged(_: usize, sent: Frame, out: Frame) -> Vec<(Frame, Frame)> {
+    vec![(sent, out)]
+}
+
+#[test]
+fn a_run_without_faults_has_no_contradiction_and_nothing_missing() {
+    let outcome = driver::run(&mut SequencerScenario::default(), 100_000, processor(), unchanged);
+    assert_eq!((outcome.contradiction, outcome.missing.packets), (None, 0));
+    assert!(outcome.released > 98_000, "{}", outcome.released);
+}
+
+#[test]
+fn a_lost_a_repeated_and_an_altered_packet_are_noticed() {
+    driver::assert_faults_are_noticed::<SequencerScenario, _>(processor);
+}
+
+#[test]
+fn a_counter_that_falls_back_is_noticed_even_if_no_stamp_comes_out_twice() {
+    // the second counter starts behind what has come out; what the first one stamped last never comes out
+    let (mut first, mut second) = (processor(), processor());
+    let mut count = 0;
+    let process = |frame: &Frame| {
+        count += 1;
+        if count <= 5000 { first(frame) } else { second(frame) }
+    };
+    let outcome = driver::run(&mut SequencerScenario::default(), 6000, process, |n, sent, out| {
+        if (2000..4500).contains(&n) { vec![] } else { vec![(sent, out)] }
+    });
+    assert!(outcome.contradiction.is_some(), "{:?}", outcome.missing);
+}
+
+#[test]
+fn a_number_that_no_packet_has_is_noticed() {
+    let mut inner = processor();
+    let mut count = 0;
+    let process = |frame: &Frame| {
+        count += 1;
+        if count == 5000 {
+            inner(frame);
+        }
+        inner(frame)
+    };
+    let outcome = driver::run(&mut SequencerScenario::default(), 6000, process, unchanged);
+    assert!(outcome.contradiction.is_some() || !outcome.missing.examples.is_empty());
+}

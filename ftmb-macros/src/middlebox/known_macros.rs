@@ -1,0 +1,191 @@
+//! Macro invocations in a rewritten body: the arguments of known ones are rewritten, the others must not touch state.
+//!
+//! Invariant: an access to a field of `self`, or a source of non-determinism, inside tokens that cannot be parsed is an
+//! error, not a gap.
+
+use proc_macro2::{Delimiter, TokenStream, TokenTree};
+use quote::{ToTokens, quote};
+use syn::parse::{Parse, ParseStream, Parser};
+use syn::punctuated::Punctuated;
+use syn::visit_mut::VisitMut;
+use syn::{Expr, Ident, Macro, Pat, Token};
+
+use super::rewrite::Rewriter;
+use super::sources::{self, Source};
+
+/// Macros whose arguments are expressions, some behind `name =`, `name:`, `%` or `?`; they borrow them.
+const EXPRESSIONS: &[&str] = &[
+    "assert", "assert_eq", "assert_ne", "debug_assert", "debug_assert_eq", "debug_assert_ne", "format", "format_args",
+    "print", "println", "eprint", "eprintln", "panic", "unreachable", "todo", "unimplemented", "write", "writeln",
+    "dbg", "trace", "debug", "info", "warn", "error", "event",
+];
+
+/// Macros that cannot touch state whatever they hold.
+const INERT: &[&str] = &["stringify", "concat", "line", "column", "file", "module_path", "env", "option_env", "cfg",
+    "include_str", "include_bytes", "compile_error"];
+
+/// One argument: what comes before the expression, and the expression.
+struct Argument {
+    prefix: TokenStream,
+    expr: Option<Expr>,
+}
+
+impl Parse for Argument {
+    fn parse(input: ParseStream<'_>) -> syn::Result<Self> {
+        let mut prefix = TokenStream::new();
+        let ahead = input.fork();
+        if ahead.call(Punctuated::<Ident, Token![.]>::parse_separated_nonempty).is_ok()
+            && ((ahead.peek(Token![=]) && !ahead.peek(Token![==])) || (ahead.peek(Token![:]) && !ahead.peek(Token![::])))
+        {
+            let name = input.call(Punctuated::<Ident, Token![.]>::parse_separated_nonempty)?;
+            let sign: TokenTree = input.parse()?;
+            prefix = quote!(#name #sign);
+        }
+        if input.peek(Token![%]) || input.peek(Token![?]) {
+            let sigil: TokenTree = input.parse()?;
+            sigil.to_tokens(&mut prefix);
+        }
+        let expr = if input.is_empty() || input.peek(Token![,]) { None } else { Some(input.parse()?) };
+        Ok(Self { prefix, expr })
+    }
+}
+
+impl ToTokens for Argument {
+    fn to_tokens(&self, tokens: &mut TokenStream) {
+        self.prefix.to_tokens(tokens);
+        self.expr.to_tokens(tokens);
+    }
+}
+
+impl Rewriter<'_> {
+    pub(super) fn known_macro(&mut self, invocation: &mut Macro) {
+        let name = invocation.path.segments.last().map(|last| last.ident.to_string()).unwrap_or_default();
+        let tokens = invocation.tokens.clone();
+        let rewritten = match name.as_str() {
+            "vec" => self.vector(tokens),
+            "matches" => self.matches(tokens),
+            name if EXPRESSIONS.contains(&name) => self.arguments(tokens),
+            name if INERT.contains(&name) => return,
+            _ => None,
+        };
+        match rewritten {
+            Some(tokens) => invocation.tokens = tokens,
+            None => self.refuse_hidden(&name, &invocation.tokens),
+        }
+    }
+
+    fn arguments(&mut self, tokens: TokenStream) -> Option<TokenStream> {
+        let mut arguments = Punctuated::<Argument, Token![,]>::parse_terminated.parse2(tokens).ok()?;
+        for argument in &mut arguments {
+            if let Some(expr) = &mut argument.expr {
+                self.visit_place(expr);
+            }
+        }
+        Some(arguments.into_token_stream())
+    }
+
+    fn vector(&mut self, tokens: TokenStream) -> Option<TokenStream> {
+        let repeat = |input: ParseStream<'_>| -> syn::Result<(Expr, Token![;], Expr)> {
+            Ok((input.parse()?, input.parse()?, input.parse()?))
+        };
+        if let Ok((mut element, semicolon, mut count)) = repeat.parse2(tokens.clone()) {
+            self.visit_expr_mut(&mut element);
+            self.visit_expr_mut(&mut count);
+            return Some(quote!(#element #semicolon #count));
+        }
+        let mut elements = Punctuated::<Expr, Token![,]>::parse_terminated.parse2(tokens).ok()?;
+        elements.iter_mut().for_each(|element| self.visit_expr_mut(element));
+        Some(elements.into_token_stream())
+    }
+
+    fn matches(&mut self, tokens: TokenStream) -> Option<TokenStream> {
+        type Guard = Option<(Token![if], Expr)>;
+        let parser = |input: ParseStream<'_>| -> syn::Result<(Expr, Pat, Guard)> {
+            let scrutinee = input.parse()?;
+            input.parse::<Token![,]>()?;
+            let pattern = Pat::parse_multi_with_leading_vert(input)?;
+            let guard = if input.peek(Token![if]) { Some((input.parse()?, input.parse()?)) } else { None };
+            input.parse::<Option<Token![,]>>()?;
+            Ok((scrutinee, pattern, guard))
+        };
+        let (mut scrutinee, pattern, mut guard) = parser.parse2(tokens).ok()?;
+        self.visit_place(&mut scrutinee);
+        let guard = guard.as_mut().map(|(token, condition)| {
+            self.visit_expr_mut(condition);
+            quote!(#token #condition)
+        });
+        Some(quote!(#scrutinee, #pattern #guard))
+    }
+
+    /// Refuses tokens that touch shared state or a source of non-determinism where they cannot be rewritten.
+    fn refuse_hidden(&self, name: &str, tokens: &TokenStream) {
+        let tokens: Vec<TokenTree> = tokens.clone().into_iter().collect();
+        for (index, token) in tokens.iter().enumerate() {
+            match token {
+                TokenTree::Group(group) => self.refuse_hidden(name, &group.stream()),
+                TokenTree::Ident(ident) if ident == "self" && self.has_self => {
+                    if let Some(field) = field_after(&tokens[index + 1..]) {
+                        self.errors.refuse(
+                            quote!(#ident . #field),
+                            format_args!("an access to shared state inside `{name}!`"),
+                            "ftmb does not know what the macro does with its arguments and cannot record the access",
+                            "bind the value with `let` before the macro",
+                        );
+                    }
+                }
+                TokenTree::Ident(first) if !starts_before(&tokens[..index]) => {
+                    let (segments, path) = path_at(first, &tokens[index + 1..]);
+                    if let Some(source) = sources::recognise(&segments) {
+                        let help = match source {
+                            Source::Refused(_, help) => help,
+                            _ => "bind the value with `let` before the macro",
+                        };
+                        self.errors.refuse(
+                            path,
+                            format_args!("`{}` inside `{name}!`", segments.join("::")),
+                            "ftmb cannot replace it there, and replay would come to another result",
+                            help,
+                        );
+                    }
+                }
+                _ => {}
+            }
+        }
+    }
+}
+
+fn is_punct(token: Option<&TokenTree>, expected: char) -> bool {
+    matches!(token, Some(TokenTree::Punct(punct)) if punct.as_char() == expected)
+}
+
+/// The field in `.field`, unless it is a method that is called.
+fn field_after(tokens: &[TokenTree]) -> Option<&TokenTree> {
+    if !is_punct(tokens.first(), '.') || is_punct(tokens.get(1), '.') {
+        return None;
+    }
+    let called = match tokens.get(2) {
+        Some(TokenTree::Group(group)) => group.delimiter() == Delimiter::Parenthesis,
+        next => is_punct(next, ':') && is_punct(tokens.get(3), ':'),
+    };
+    if called { None } else { tokens.get(1) }
+}
+
+/// Whether the tokens before a name make it the continuation of a path or a member.
+fn starts_before(tokens: &[TokenTree]) -> bool {
+    is_punct(tokens.last(), '.') || (is_punct(tokens.last(), ':') && tokens.len() > 2)
+}
+
+/// The path that begins with `first`: its segments and its tokens.
+fn path_at(first: &Ident, mut rest: &[TokenTree]) -> (Vec<String>, TokenStream) {
+    let mut segments = vec![first.to_string()];
+    let mut path = first.to_token_stream();
+    while let [TokenTree::Punct(one), TokenTree::Punct(two), TokenTree::Ident(next), ..] = rest
+        && one.as_char() == ':'
+        && two.as_char() == ':'
+    {
+        segments.push(next.to_string());
+        path.extend(quote!(#one #two #next));
+        rest = &rest[3..];
+    }
+    (segments, path)
+}

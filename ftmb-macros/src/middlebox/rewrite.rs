@@ -1,0 +1,304 @@
+//! The rewriter: walks a body, knows for each expression whether its value or its place is wanted, and hands what touches
+//! `self` to [`chain`](super::chain).
+//!
+//! Invariant: what is generated is never visited again, and keeps the span of what it replaces.
+
+use proc_macro2::{Span, TokenStream};
+use quote::{ToTokens, quote, quote_spanned};
+use syn::spanned::Spanned;
+use syn::visit_mut::{self, VisitMut};
+use syn::{BinOp, Expr, ExprStruct, Ident, Item, Local, Member, Pat, Path, Stmt, Type, UnOp};
+
+use super::chain::{self, Root};
+use crate::errors::Errors;
+use crate::field_type::{field_name, hidden};
+use crate::options::Options;
+
+/// How a literal of the annotated type may be spelled.
+pub(super) struct SelfType(Vec<Ident>);
+
+impl SelfType {
+    pub(super) fn of(ty: &Type) -> Self {
+        match ty {
+            Type::Path(path) if path.qself.is_none() => Self(idents(&path.path)),
+            _ => Self(Vec::new()),
+        }
+    }
+
+    fn is_named_by(&self, path: &Path) -> bool {
+        let named = idents(path);
+        match named.as_slice() {
+            [one] => *one == "Self" || self.0.last() == Some(one),
+            _ => named == self.0,
+        }
+    }
+}
+
+fn idents(path: &Path) -> Vec<Ident> {
+    path.segments.iter().map(|segment| segment.ident.clone()).collect()
+}
+
+pub(super) struct Rewriter<'a> {
+    pub(super) options: &'a Options,
+    pub(super) errors: &'a Errors,
+    self_type: &'a SelfType,
+    /// False in functions without a receiver and in items nested in a body: `self` is not the shared state there.
+    pub(super) has_self: bool,
+    /// In `report`: fields are looked at without counting.
+    pub(super) reports: bool,
+    /// False in items nested in a body, where `Self` is another type.
+    own_type: bool,
+    /// Whether the next expression is wanted as a place (borrowed, matched on, compared) rather than as a value.
+    pub(super) place: bool,
+    /// Whether a probe was generated.
+    pub(super) probed: bool,
+}
+
+impl<'a> Rewriter<'a> {
+    pub(super) fn new(
+        options: &'a Options,
+        self_type: &'a SelfType,
+        errors: &'a Errors,
+        has_self: bool,
+        reports: bool,
+    ) -> Self {
+        Self { options, errors, self_type, has_self, reports, own_type: true, place: false, probed: false }
+    }
+
+    /// Visits an expression whose place is wanted.
+    pub(super) fn visit_place(&mut self, expr: &mut Expr) {
+        self.place = true;
+        self.visit_expr_mut(expr);
+        self.place = false;
+    }
+
+    /// A probe of the field at the root of a chain, dereferenced by whoever uses it.
+    pub(super) fn probe(&mut self, root: &Root) -> TokenStream {
+        self.probed = true;
+        super::probe(self.options, &root.place, root.span, self.reports)
+    }
+
+    /// `Self { field: value }`: every value goes through the constructor of its field.
+    fn literal(&mut self, literal: &mut ExprStruct) {
+        let path = &literal.path;
+        for (index, field) in literal.fields.iter_mut().enumerate() {
+            self.visit_expr_mut(&mut field.expr);
+            let Member::Named(name) = &field.member else { continue };
+            let constructor = hidden("init", &field_name(Some(name), index), name.span());
+            let value = &field.expr;
+            let call = quote_spanned!(value.span()=> #path::#constructor(#value));
+            field.colon_token.get_or_insert_with(|| syn::Token![:](name.span()));
+            field.expr = Expr::Verbatim(call);
+        }
+        if let Some(rest) = &mut literal.rest {
+            self.visit_expr_mut(rest);
+        }
+    }
+
+    /// `self.field = value` and `self.field += value`, in all their forms. False if the left side is no field of `self`.
+    fn assignment(&mut self, left: &mut Expr, operator: &TokenStream, right: &mut Expr) -> Option<Expr> {
+        let root = chain::root(left)?;
+        if self.reports {
+            self.errors.refuse(
+                &*left,
+                "an assignment in `report`",
+                "it runs outside of the packets that replay repeats, and the change would be lost",
+                "change state in `process`, `tick` or `control`",
+            );
+            return Some(syn::parse_quote!({}));
+        }
+        let span = Span::mixed_site().located_at(root.span);
+        let shape = chain::Shape::of(left);
+        if shape.locks {
+            self.probed = true;
+            chain::lower(self, left, &mut Vec::new(), false, &chain::inline);
+            self.visit_expr_mut(right);
+            let (left, right) = (&*left, &*right);
+            return Some(Expr::Verbatim(quote!(#left #operator #right)));
+        }
+        let private = self.options.private(root.span);
+        let mut hoisted = Vec::new();
+        let value = chain::hoist(self, right, &mut hoisted);
+        if shape.bare {
+            let place = &root.place;
+            let assigned = if operator.to_string() == "=" {
+                quote_spanned!(span=> #private::assign(&#place, #value))
+            } else {
+                quote_spanned!(span=> *#private::update(&#place) #operator #value)
+            };
+            let by_value = operator.to_string() == "=";
+            return Some(chain::wrap(&hoisted, &quote_spanned!(span=> #assigned;), span, by_value));
+        }
+        let cell = chain::cell(span);
+        chain::lower(self, left, &mut hoisted, true, &chain::through_cell);
+        let access = if shape.calls {
+            self.probe(&root)
+        } else {
+            let place = &root.place;
+            quote_spanned!(span=> #private::update(&#place))
+        };
+        let body = quote_spanned! {span=>
+            #[allow(unused_mut)]
+            let mut #cell = #access;
+            #left #operator #value;
+        };
+        Some(chain::wrap(&hoisted, &body, span, false))
+    }
+
+    fn refuse_destructuring(&mut self, left: &Expr) {
+        struct Finder(bool);
+        impl<'ast> syn::visit::Visit<'ast> for Finder {
+            fn visit_expr(&mut self, expr: &'ast Expr) {
+                self.0 |= matches!(expr, Expr::Field(_)) && chain::root(expr).is_some();
+                syn::visit::visit_expr(self, expr);
+            }
+        }
+        if !matches!(left, Expr::Tuple(_) | Expr::Array(_) | Expr::Struct(_) | Expr::Call(_)) {
+            return;
+        }
+        let mut finder = Finder(false);
+        syn::visit::Visit::visit_expr(&mut finder, left);
+        if finder.0 {
+            self.errors.refuse(
+                left,
+                "a destructuring assignment to shared fields",
+                "each field is a variable of its own, and their order would not be visible",
+                "write one assignment for each field",
+            );
+        }
+    }
+}
+
+/// A pattern that takes a value without looking at its place.
+fn takes_value(pattern: &Pat) -> bool {
+    match pattern {
+        Pat::Ident(ident) => ident.by_ref.is_none() && ident.subpat.is_none(),
+        Pat::Type(typed) => takes_value(&typed.pat),
+        Pat::Paren(paren) => takes_value(&paren.pat),
+        _ => false,
+    }
+}
+
+fn is_comparison(operator: &BinOp) -> bool {
+    matches!(operator, BinOp::Eq(_) | BinOp::Ne(_) | BinOp::Lt(_) | BinOp::Le(_) | BinOp::Gt(_) | BinOp::Ge(_))
+}
+
+fn is_assignment(operator: &BinOp) -> bool {
+    use BinOp::{
+        AddAssign, BitAndAssign, BitOrAssign, BitXorAssign, DivAssign, MulAssign, RemAssign, ShlAssign, ShrAssign,
+        SubAssign,
+    };
+    matches!(
+        operator,
+        AddAssign(_)
+            | SubAssign(_)
+            | MulAssign(_)
+            | DivAssign(_)
+            | RemAssign(_)
+            | BitXorAssign(_)
+            | BitAndAssign(_)
+            | BitOrAssign(_)
+            | ShlAssign(_)
+            | ShrAssign(_)
+    )
+}
+
+impl VisitMut for Rewriter<'_> {
+    fn visit_expr_mut(&mut self, expr: &mut Expr) {
+        let place = std::mem::take(&mut self.place);
+        match expr {
+            Expr::Path(path) => {
+                if let Some(replacement) = self.source(path) {
+                    *expr = replacement;
+                }
+            }
+            Expr::Macro(invocation) => self.known_macro(&mut invocation.mac),
+            Expr::Struct(literal) if self.own_type && self.self_type.is_named_by(&literal.path) => {
+                self.literal(literal);
+            }
+            Expr::Paren(inner) => {
+                self.place = place;
+                self.visit_expr_mut(&mut inner.expr);
+            }
+            Expr::Group(inner) => {
+                self.place = place;
+                self.visit_expr_mut(&mut inner.expr);
+            }
+            Expr::Assign(assign) if self.has_self => {
+                self.refuse_destructuring(&assign.left);
+                let operator = assign.eq_token.to_token_stream();
+                match self.assignment(&mut assign.left, &operator, &mut assign.right) {
+                    Some(replacement) => *expr = replacement,
+                    None => {
+                        self.visit_place(&mut assign.left);
+                        self.visit_expr_mut(&mut assign.right);
+                    }
+                }
+            }
+            Expr::Binary(binary) if self.has_self && is_assignment(&binary.op) => {
+                let operator = binary.op.to_token_stream();
+                match self.assignment(&mut binary.left, &operator, &mut binary.right) {
+                    Some(replacement) => *expr = replacement,
+                    None => {
+                        self.visit_place(&mut binary.left);
+                        self.visit_expr_mut(&mut binary.right);
+                    }
+                }
+            }
+            Expr::Binary(binary) if is_comparison(&binary.op) => {
+                self.visit_place(&mut binary.left);
+                self.visit_place(&mut binary.right);
+            }
+            Expr::Reference(reference) => {
+                chain::refuse_index_under_borrow(self, reference);
+                self.visit_place(&mut reference.expr);
+            }
+            Expr::Unary(unary) if matches!(unary.op, UnOp::Deref(_)) => self.visit_place(&mut unary.expr),
+            Expr::Let(binding) => {
+                self.visit_pat_mut(&mut binding.pat);
+                self.visit_place(&mut binding.expr);
+            }
+            Expr::Match(matching) => {
+                self.visit_place(&mut matching.expr);
+                matching.arms.iter_mut().for_each(|arm| self.visit_arm_mut(arm));
+            }
+            Expr::Field(_) | Expr::Index(_) | Expr::MethodCall(_) | Expr::Try(_) | Expr::Call(_) | Expr::Await(_)
+                if self.has_self && chain::root(expr).is_some() =>
+            {
+                chain::rewrite(self, expr, place);
+            }
+            Expr::Field(field) => self.visit_place(&mut field.base),
+            Expr::Index(index) => {
+                self.visit_place(&mut index.expr);
+                self.visit_expr_mut(&mut index.index);
+            }
+            _ => visit_mut::visit_expr_mut(self, expr),
+        }
+    }
+
+    fn visit_local_mut(&mut self, local: &mut Local) {
+        self.visit_pat_mut(&mut local.pat);
+        let by_value = takes_value(&local.pat);
+        if let Some(init) = &mut local.init {
+            self.place = !by_value;
+            self.visit_expr_mut(&mut init.expr);
+            if let Some((_, diverge)) = &mut init.diverge {
+                self.visit_expr_mut(diverge);
+            }
+        }
+    }
+
+    fn visit_stmt_mut(&mut self, statement: &mut Stmt) {
+        match statement {
+            Stmt::Macro(invocation) => self.known_macro(&mut invocation.mac),
+            _ => visit_mut::visit_stmt_mut(self, statement),
+        }
+    }
+
+    fn visit_item_mut(&mut self, item: &mut Item) {
+        let outer = (self.has_self, self.own_type);
+        (self.has_self, self.own_type) = (false, false);
+        visit_mut::visit_item_mut(self, item);
+        (self.has_self, self.own_type) = outer;
+    }
+}
