@@ -9,6 +9,7 @@
 extern crate self as ftmb;
 
 mod app;
+mod bells;
 mod cli;
 pub mod config;
 mod demo;

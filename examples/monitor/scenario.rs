@@ -59,7 +59,7 @@ struct Question {
 }
 
 /// A few heavy flows, many light ones, and questions.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct MonitorScenario {
     /// Rightwards and leftwards of each host, then the two lanes of what is not IPv4.
     lanes: Vec<Lane>,

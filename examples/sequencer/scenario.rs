@@ -33,7 +33,7 @@ struct Lane {
 }
 
 /// UDP in both directions, and now and then something else.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct SequencerScenario {
     lanes: Vec<[Lane; 2]>,
     /// Per flow, the highest stamp so far.

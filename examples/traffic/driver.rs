@@ -1,11 +1,99 @@
-//! Runs a scenario against a middlebox, one packet at a time, for the tests of the examples.
+//! Runs scenarios against middleboxes, for the tests of the examples.
 //!
 //! Invariant: what one core released comes out in order; the cores overtake each other at random.
 
 use std::collections::VecDeque;
 
-use ftmb::prelude::*;
+use ftmb::{
+    prelude::*,
+    testing::{Crash, Group},
+};
 use rand::{Rng, SeedableRng, rngs::ChaCha12Rng};
+
+/// A group of one core that takes one packet at a time.
+#[derive(Debug)]
+pub(crate) struct Single<M: Middlebox>(Group<M>);
+
+impl<M: Middlebox> Single<M> {
+    /// A group that runs what `make` makes.
+    pub(crate) fn new(make: impl Fn() -> M + 'static) -> Self {
+        Self(Group::new(1, make).unwrap())
+    }
+
+    /// Sends a packet and waits for what comes out.
+    pub(crate) fn process(&mut self, frame: &Frame) -> Vec<Frame> {
+        self.0.send(frame.port(), frame.bytes());
+        let packet = self.0.sent();
+        self.settle();
+        let out = self.0.outputs().iter().rev().skip(1).take_while(|out| out.control.is_none() && out.source == packet);
+        let mut out: Vec<Frame> = out.map(|out| Frame::new(out.port, out.bytes.clone(), frame.number())).collect();
+        out.reverse();
+        out
+    }
+
+    /// Sends a tick and waits until it is over.
+    pub(crate) fn tick(&mut self) {
+        self.0.tick();
+        self.settle();
+    }
+
+    /// Waits until the core has done all it was told: it answers in order.
+    fn settle(&mut self) {
+        if self.0.sent().is_multiple_of(200) {
+            self.0.checkpoint().unwrap();
+        }
+        let request = self.0.control(b"are you done?");
+        while !self.0.outputs().last().is_some_and(|last| last.control.is_some() && last.source == request) {
+            self.0.poll().unwrap();
+            std::thread::yield_now();
+        }
+    }
+}
+
+/// Runs a scenario through a group of two cores and crashes it again and again at random accesses; nothing must be lost,
+/// repeated or contradicted.
+pub(crate) fn assert_survives<M: Middlebox, S: Scenario + Default>(make: impl Fn() -> M + 'static) {
+    let mut rng = ChaCha12Rng::seed_from_u64(3);
+    let mut scenario = S::default();
+    let mut group = Group::new(2, make).unwrap();
+    let mut sent = Vec::new();
+    let mut observed = 0;
+    let mut observe = |scenario: &mut S, group: &Group<M>, sent: &[Frame]| {
+        for out in &group.outputs()[observed..] {
+            let stems_from: &Frame = &sent[out.source as usize - 1];
+            let released = Frame::new(out.port, out.bytes.clone(), out.source);
+            scenario.observe(stems_from, &released).unwrap();
+        }
+        observed = group.outputs().len();
+    };
+    for round in 0..10 {
+        for n in 0..1500 {
+            if let Some((port, bytes)) = scenario.next(&mut rng) {
+                group.send(port, &bytes);
+                sent.push(Frame::new(port, bytes, sent.len() as u64 + 1));
+            }
+            if n % 16 == 0 {
+                group.poll().unwrap();
+                observe(&mut scenario, &group, &sent);
+            }
+            if n % 400 == 399 {
+                group.tick();
+            }
+            if n == 700 && round % 3 != 0 {
+                group.checkpoint().unwrap();
+            }
+            if n == 1000 {
+                group.crash(Crash::AtAccess(u64::from(rng.next_u32() % 600)));
+            }
+        }
+        group.recover().unwrap();
+    }
+    group.settle().unwrap();
+    observe(&mut scenario, &group, &sent);
+    let missing = scenario.finish();
+    assert_eq!(missing.packets, 0, "{:?}", missing.examples);
+    group.verify().unwrap();
+}
 
 /// How a run ended.
 #[derive(Debug)]
@@ -19,12 +107,12 @@ pub(crate) struct Outcome {
 }
 
 /// Feeds `packets` packets of `scenario` to `process` and what comes out back to the scenario, through the hands of
-/// `meddle`, which gets each released packet with its number and the packet that it stems from.
-pub(crate) fn run(
-    scenario: &mut impl Scenario,
+/// `meddle`, which gets the scenario, each released packet with its number, and the packet that it stems from.
+pub(crate) fn run<S: Scenario>(
+    scenario: &mut S,
     packets: usize,
     mut process: impl FnMut(&Frame) -> Vec<Frame>,
-    mut meddle: impl FnMut(usize, Frame, Frame) -> Vec<(Frame, Frame)>,
+    mut meddle: impl FnMut(&S, usize, Frame, Frame) -> Option<(Frame, Frame)>,
 ) -> Outcome {
     let mut traffic = ChaCha12Rng::seed_from_u64(1);
     let mut schedule = ChaCha12Rng::seed_from_u64(2);
@@ -40,11 +128,11 @@ pub(crate) fn run(
             let core = core_of(frame.bytes());
             cores[core].extend(process(&frame).into_iter().map(|out| (frame.clone(), out)));
         } else if let Some((sent, out)) = cores[schedule.next_u32() as usize % 2].pop_front() {
-            for (sent, out) in meddle(released, sent, out) {
-                if let Err(contradiction) = scenario.observe(&sent, &out) {
-                    let contradiction = Some(contradiction.to_string());
-                    return Outcome { contradiction, missing: scenario.finish(), released };
-                }
+            if let Some((sent, out)) = meddle(scenario, released, sent, out)
+                && let Err(contradiction) = scenario.observe(&sent, &out)
+            {
+                let contradiction = Some(contradiction.to_string());
+                return Outcome { contradiction, missing: scenario.finish(), released };
             }
             released += 1;
         }
@@ -52,36 +140,36 @@ pub(crate) fn run(
     Outcome { contradiction: None, missing: scenario.finish(), released }
 }
 
-/// Runs a scenario three times with one fault each: a packet is lost, comes out twice, comes out with a byte changed.
-/// Each must be noticed.
-pub(crate) fn assert_faults_are_noticed<S: Scenario + Default, P: FnMut(&Frame) -> Vec<Frame>>(make: impl Fn() -> P) {
-    let victim = 2000;
-    let lost =
-        run(&mut S::default(), 2500, make(), |n, sent, out| if n == victim { vec![] } else { vec![(sent, out)] });
-    assert_eq!((lost.contradiction, lost.missing.packets), (None, 1), "a lost packet");
+/// For `meddle`: changes nothing.
+pub(crate) fn honest<S>(_: &S, _: usize, sent: Frame, out: Frame) -> Option<(Frame, Frame)> {
+    Some((sent, out))
+}
 
-    let twice = run(&mut S::default(), 2500, make(), |n, sent, out| {
-        let again = (n == victim).then(|| (sent.clone(), out.clone()));
-        std::iter::once((sent, out)).chain(again).collect()
-    });
-    assert!(twice.contradiction.is_some(), "a packet came out twice, and nobody noticed");
-
-    for at in 0.. {
-        let mut length = 0;
-        let altered = run(&mut S::default(), 2500, make(), |n, sent, out| {
-            if n != victim {
-                return vec![(sent, out)];
+/// Runs a scenario that loses one packet, and tries on another one what else could happen: it comes out twice, at the
+/// wrong port, or with any one byte changed. Each must be noticed.
+pub(crate) fn assert_faults_are_noticed<S: Scenario + Default + Clone>(process: impl FnMut(&Frame) -> Vec<Frame>) {
+    let (lost, victim) = (2000, 2500);
+    let outcome = run(&mut S::default(), 3000, process, |scenario, n, sent, out| {
+        if n == victim {
+            let accepts = |frames: &[&Frame]| {
+                let mut scenario = scenario.clone();
+                frames.iter().all(|out| scenario.observe(&sent, out).is_ok())
+            };
+            assert!(accepts(&[&out]));
+            assert!(!accepts(&[&out, &out]), "a packet came out twice, and nobody noticed");
+            let astray = Frame::new(sent.port(), out.bytes().to_vec(), out.number());
+            assert!(!accepts(&[&astray]), "a packet came out where it went in, and nobody noticed");
+            for at in 0..out.bytes().len() {
+                let mut bytes = out.bytes().to_vec();
+                bytes[at] ^= 0x10;
+                let altered = Frame::new(out.port(), bytes, out.number());
+                assert!(!accepts(&[&altered]), "byte {at} changed, and nobody noticed");
             }
-            let mut bytes = out.bytes().to_vec();
-            length = bytes.len();
-            bytes[at] ^= 0x10;
-            vec![(sent, Frame::new(out.port(), bytes, out.number()))]
-        });
-        assert!(altered.contradiction.is_some(), "byte {at} changed, and nobody noticed");
-        if at + 1 == length {
-            break;
         }
-    }
+        (n != lost).then_some((sent, out))
+    });
+    assert_eq!((outcome.contradiction, outcome.missing.packets), (None, 1), "a lost packet");
+    assert!(outcome.released > victim);
 }
 
 /// Both directions of a flow go to the same core, as far as addresses tell.

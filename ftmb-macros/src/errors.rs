@@ -31,7 +31,12 @@ impl Errors {
 
     /// Whether there are errors so far.
     pub(crate) fn any(&self) -> bool {
-        self.0.borrow().as_ref().is_some_and(|errors| !errors.is_empty())
+        self.count() > 0
+    }
+
+    /// How many errors there are so far: who wants to know whether a step failed compares.
+    pub(crate) fn count(&self) -> usize {
+        self.0.borrow().as_ref().map_or(0, Vec::len)
     }
 
     /// Ends the collection: nothing, or one `compile_error!` for each error.
@@ -56,4 +61,18 @@ pub(crate) fn with_original(error: &syn::Error, original: TokenStream) -> TokenS
     let mut tokens = error.to_compile_error();
     tokens.extend(original);
     tokens
+}
+
+/// The token that an error about the whole item points at.
+pub(crate) fn head(item: &syn::Item) -> TokenStream {
+    match item {
+        syn::Item::Struct(item) => item.ident.to_token_stream(),
+        syn::Item::Enum(item) => item.ident.to_token_stream(),
+        syn::Item::Union(item) => item.ident.to_token_stream(),
+        syn::Item::Fn(item) => item.sig.ident.to_token_stream(),
+        syn::Item::Static(item) => item.ident.to_token_stream(),
+        syn::Item::Trait(item) => item.ident.to_token_stream(),
+        syn::Item::Impl(item) => item.self_ty.to_token_stream(),
+        other => other.to_token_stream(),
+    }
 }

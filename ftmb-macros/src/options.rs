@@ -2,8 +2,8 @@
 //!
 //! Invariant: an unknown option is an error, never ignored.
 
-use proc_macro2::{Span, TokenStream};
-use quote::quote_spanned;
+use proc_macro2::{Span, TokenStream, TokenTree};
+use quote::{ToTokens, quote_spanned};
 use syn::meta::ParseNestedMeta;
 use syn::parse::Parser;
 
@@ -53,8 +53,17 @@ impl Options {
 
     /// The path to the glue, `::ftmb::__private`, for tokens that stem from `span`.
     pub(crate) fn private(&self, span: Span) -> TokenStream {
-        let facade = &self.facade;
+        let facade = self.facade_at(span);
         let span = Span::mixed_site().located_at(span);
         quote_spanned!(span=> #facade::__private)
+    }
+
+    /// The path to the facade, for tokens that stem from `span`: messages then point there.
+    pub(crate) fn facade_at(&self, span: Span) -> TokenStream {
+        let respan = |mut token: TokenTree| {
+            token.set_span(token.span().located_at(span));
+            token
+        };
+        self.facade.to_token_stream().into_iter().map(respan).collect()
     }
 }

@@ -211,13 +211,20 @@ impl GroupRecord {
         self.set(layout::FLIPPED, serial);
     }
 
-    /// The operator asks for a checkpoint; ring the gateway's bell. Returns the committed count that will answer it at the
-    /// latest: wait until [`GroupRecord::committed`] is at least this.
+    /// The operator asks for a checkpoint; ring the gateway's bell, and wait until [`GroupRecord::answered`] is at least what
+    /// this returns: then a checkpoint is committed that was taken after this call.
     pub fn ask_checkpoint(&self) -> u64 {
-        // A checkpoint on its way may have flipped before this call: the one after it will not have.
-        let answer = self.get(layout::COMMITTED) + 1;
-        self.words.word(layout::ASKED).fetch_add(1, Ordering::SeqCst);
-        answer
+        self.words.word(layout::ASKED).fetch_add(1, Ordering::SeqCst) + 1
+    }
+
+    /// Up to which of the operator's requests there are checkpoints.
+    pub fn answered(&self) -> u64 {
+        self.get(layout::ANSWERED)
+    }
+
+    /// See [`GroupRecord::answered`]. Gateway only.
+    pub fn set_answered(&self, serial: u64) {
+        self.set(layout::ANSWERED, serial);
     }
 
     /// How often the operator has asked for a checkpoint.

@@ -5,12 +5,16 @@
 
 #![warn(missing_docs)]
 
+pub mod checkpoints;
 mod error;
 pub mod flow;
+pub mod gateway;
 pub mod group_dir;
 pub mod group_record;
 pub mod input_logger;
+pub mod output_logger;
 pub mod port;
+pub mod supervisor;
 pub mod uring;
 
 pub use error::Error;

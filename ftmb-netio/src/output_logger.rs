@@ -238,13 +238,16 @@ impl OutputLogger {
         }
         // What a port has no room for now is made again by replay; so it ends when nothing more leaves.
         while self.poll(outlet)?.released != 0 {}
-        let cut = |lane: &Lane| CoreCut {
+        let (Some(base), Some(reign)) = (&self.base, &self.reign) else { return Ok(Vec::new()) };
+        // Until a checkpoint of this epoch is committed, its logs begin at the base.
+        let of_this_epoch = base.epoch == reign.epoch.number;
+        let cut = |(lane, point): (&Lane, &BasePoint)| CoreCut {
             closing_det: lane.closing().0,
             closing_out: lane.closing().1,
-            start_det: lane.start(),
+            start_det: if of_this_epoch { point.det_pos } else { 0 },
             cut_det: lane.position(),
         };
-        Ok(self.reign.iter().flat_map(|reign| reign.lanes.iter().map(cut)).collect())
+        Ok(reign.lanes.iter().zip(&base.cores).map(cut).collect())
     }
 
     /// Begins the epoch that [`OutputLogger::prepare`] returned; ring the master and the cores afterwards.

@@ -13,6 +13,14 @@ use crate::replayer::Divergence;
 pub(crate) struct Abandon;
 
 /// State shared by the cores of an instance.
+///
+/// ```
+/// let crew = ftmb_runtime::crew::Crew::new(Some(u64::MAX));
+/// crew.arm(10);
+/// assert!(!crew.is_dead() && !crew.is_replaying());
+/// crew.kill();
+/// assert!(crew.is_dead());
+/// ```
 #[derive(Debug)]
 pub struct Crew {
     within_cut: AtomicUsize,
@@ -32,6 +40,15 @@ impl Crew {
             countdown: AtomicI64::new(crash_after.map_or(i64::MAX, |n| i64::try_from(n).unwrap_or(i64::MAX))),
             divergence: Mutex::new(None),
         }
+    }
+
+    /// Crashes the instance at that many tracked accesses from now. Only for a crew made with `crash_after`.
+    ///
+    /// # Panics
+    /// If the crew does not inject crashes.
+    pub fn arm(&self, accesses: u64) {
+        assert!(self.injects, "this crew does not inject crashes");
+        self.countdown.store(i64::try_from(accesses).unwrap_or(i64::MAX), Ordering::SeqCst);
     }
 
     pub(crate) fn injects(&self) -> bool {

@@ -5,6 +5,7 @@
 
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use crate::checkpoint::CorePoint;
@@ -29,6 +30,10 @@ pub const OUT_RESERVE: u64 = (Packet::space_for(frame::MAX_PACKET)
     + OUT_HEADER
     + context::EMIT_BYTES
     + context::EMIT_FRAMES * (OUT_HEADER + 2 * crate::log::FRAME_HEADER)) as u64;
+
+/// The mark in a `det` log's header that says where its core is in its `in` log: at the start of the input it processes, or behind
+/// the last one that it has processed and published.
+pub const INPUT_MARK: usize = 0;
 
 /// How a core waits for input.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -210,6 +215,8 @@ impl<'a, M: Middlebox> Worker<'a, M> {
     fn publish(&mut self) {
         self.core.det.publish();
         self.lane.publish();
+        // Release; pairs with whoever waits for the core to have got so far and then reads its logs.
+        self.core.det.log().mark(INPUT_MARK).store(self.input.position(), Ordering::Release);
         self.bells.downstream().ring();
     }
 
@@ -227,6 +234,8 @@ impl<'a, M: Middlebox> Worker<'a, M> {
             return Ok(false);
         }
         self.current = position;
+        // Relaxed: read after a crash, or by tests that wait for progress.
+        core.det.log().mark(INPUT_MARK).store(position, Ordering::Relaxed);
         // Never back: the input logger's arrivals do not decrease, and a replayed core sees the same ones.
         self.arrival = header.arrival.get().max(self.arrival);
         core.now.set(crate::recorder::InputTime { arrival: self.arrival, wall: header.wall.get() });

@@ -9,12 +9,12 @@ use ftmb_netio::group_record::{EpochRecord, GroupRecord, Identity, MemberError, 
 use ftmb_runtime::checkpoint::{Delta, DeltaSender, Progress};
 use ftmb_runtime::flip::FlipRequest;
 use ftmb_runtime::instance::{Instance, InstanceError};
-use ftmb_runtime::log::Bell;
 use ftmb_runtime::middlebox::{Metrics, Middlebox};
-use ftmb_runtime::worker::{Bells, CoreLogs, CoreStart, OldLog, Worker, abort_on_panic, first_point};
+use ftmb_runtime::worker::{CoreLogs, CoreStart, OldLog, Worker, abort_on_panic, first_point};
 
 use super::keeping::{Held, Keeping, Places};
 use super::{Claimed, MAX_SLEEP, is_orphan};
+use crate::bells::RecordBells;
 use crate::config::Config;
 use crate::{Error, Result};
 
@@ -138,19 +138,6 @@ fn follow(
     }
 }
 
-/// Where the threads of a group on one host sleep.
-#[derive(Debug)]
-struct RecordBells<'a>(&'a GroupRecord);
-
-impl Bells for RecordBells<'_> {
-    fn core(&self, core: usize) -> Bell<'_> {
-        self.0.core_bell(core)
-    }
-    fn downstream(&self) -> Bell<'_> {
-        self.0.gateway_bell()
-    }
-}
-
 /// Runs the cores as the master of an epoch.
 fn reign<M: Middlebox>(
     dir: &GroupDir,
@@ -182,7 +169,7 @@ fn reign<M: Middlebox>(
             points
         }
     };
-    let bells = RecordBells(record);
+    let bells = RecordBells(record.clone());
     let mut workers = Vec::new();
     for (core, point) in points.into_iter().enumerate() {
         let core_logs = CoreLogs {

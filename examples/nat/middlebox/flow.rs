@@ -148,3 +148,40 @@ pub(crate) fn is_expired(config: &NatConfig, protocol: Protocol, out: &Half, bac
     };
     now.duration_since(out.seen.max(back.seen)) > Duration::from_secs(seconds)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(seconds: u64) -> Instant {
+        Instant::from_nanos(seconds * 1_000_000_000)
+    }
+
+    /// The seconds after which a flow with these flags, last seen by its two sides at 0 and 10, is forgotten.
+    fn life(protocol: Protocol, out: u8, back: u8) -> u64 {
+        let (out, back) = (Half::new(at(0), out), Half::new(at(10), back));
+        (0..).find(|&seconds| is_expired(&NatConfig::default(), protocol, &out, &back, at(10 + seconds))).unwrap()
+    }
+
+    #[test]
+    fn timeouts_follow_the_state_of_the_connection() {
+        const OPEN: u8 = Half::SYN;
+        const CLOSED: u8 = Half::SYN | Half::FIN;
+        assert_eq!(life(Protocol::Tcp, OPEN, 0), 241);
+        assert_eq!(life(Protocol::Tcp, OPEN, OPEN), 7441);
+        assert_eq!(life(Protocol::Tcp, CLOSED, OPEN), 7441);
+        assert_eq!(life(Protocol::Tcp, CLOSED, CLOSED), 241);
+        assert_eq!(life(Protocol::Tcp, OPEN, OPEN | Half::RST), 241);
+        assert_eq!(life(Protocol::Udp, 0, 0), 301);
+        assert_eq!(life(Protocol::Echo, 0, 0), 61);
+    }
+
+    #[test]
+    fn a_busy_flow_is_news_once_a_second_and_whenever_its_state_changes() {
+        let mut half = Half::new(at(5), Half::SYN);
+        assert!(!half.is_news(at(5), 0) && !half.is_news(at(5), Half::SYN));
+        assert!(half.is_news(at(6), 0) && half.is_news(at(5), Half::FIN));
+        half.note(at(6), Half::FIN);
+        assert!(!half.is_news(at(6), Half::FIN));
+    }
+}

@@ -37,7 +37,7 @@ const BACK: u8 = 1;
 const NOISE: u8 = 2;
 
 /// Traffic of many inside hosts through a NAT.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct NatScenario {
     flows: Vec<Flow>,
     /// How many flows are open at a time.

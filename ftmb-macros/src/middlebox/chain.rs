@@ -79,7 +79,8 @@ pub(super) fn root(expr: &Expr) -> Option<Root> {
     while !is_root(link) {
         link = base(link)?;
     }
-    Some(Root { place: link.clone(), span: link.span() })
+    let Expr::Field(field) = link else { return None };
+    Some(Root { place: link.clone(), span: field.member.span() })
 }
 
 /// What a chain does on its way from the field.

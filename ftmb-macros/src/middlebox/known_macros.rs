@@ -3,13 +3,14 @@
 //! Invariant: an access to a field of `self`, or a source of non-determinism, inside tokens that cannot be parsed is an
 //! error, not a gap.
 
-use proc_macro2::{Delimiter, TokenStream, TokenTree};
+use proc_macro2::{Delimiter, Group, TokenStream, TokenTree};
 use quote::{ToTokens, quote};
 use syn::parse::{Parse, ParseStream, Parser};
 use syn::punctuated::Punctuated;
 use syn::visit_mut::VisitMut;
 use syn::{Expr, Ident, Macro, Pat, Token};
 
+use super::chain::{self, Root};
 use super::rewrite::Rewriter;
 use super::sources::{self, Source};
 
@@ -70,8 +71,43 @@ impl Rewriter<'_> {
         };
         match rewritten {
             Some(tokens) => invocation.tokens = tokens,
-            None => self.refuse_hidden(&name, &invocation.tokens),
+            None => {
+                let before = self.errors.count();
+                self.refuse_hidden(&name, &invocation.tokens);
+                if self.errors.count() > before {
+                    // So that the types are right, and the error above stays alone.
+                    invocation.tokens = self.blindly(std::mem::take(&mut invocation.tokens));
+                }
+            }
         }
+    }
+
+    /// The tokens with each `self.field` replaced by an access, whatever the macro makes of it.
+    fn blindly(&mut self, tokens: TokenStream) -> TokenStream {
+        let tokens: Vec<TokenTree> = tokens.into_iter().collect();
+        let mut replaced = TokenStream::new();
+        let mut rest = tokens.as_slice();
+        while let [token, after @ ..] = rest {
+            rest = after;
+            match token {
+                TokenTree::Group(group) => {
+                    let inner = self.blindly(group.stream());
+                    let mut whole = Group::new(group.delimiter(), inner);
+                    whole.set_span(group.span());
+                    whole.to_tokens(&mut replaced);
+                }
+                TokenTree::Ident(ident) if ident == "self" && self.has_self => match field_after(after) {
+                    Some(field) => {
+                        let root = Root { place: syn::parse_quote!(#ident.#field), span: field.span() };
+                        chain::inline(self, &root).to_tokens(&mut replaced);
+                        rest = &after[2..];
+                    }
+                    None => token.to_tokens(&mut replaced),
+                },
+                _ => token.to_tokens(&mut replaced),
+            }
+        }
+        replaced
     }
 
     fn arguments(&mut self, tokens: TokenStream) -> Option<TokenStream> {

@@ -10,13 +10,13 @@ mod sources;
 mod validate;
 
 use proc_macro2::{Span, TokenStream};
-use quote::{ToTokens, quote, quote_spanned};
+use quote::{ToTokens, quote_spanned};
 use syn::spanned::Spanned;
 use syn::visit_mut::VisitMut;
 use syn::{GenericParam, ImplItem, ItemImpl, Type, TypeParamBound};
 
 use self::rewrite::{Rewriter, SelfType};
-use crate::errors::{Errors, with_original};
+use crate::errors::{Errors, head, with_original};
 use crate::options::Options;
 
 pub(crate) fn middlebox(arguments: TokenStream, item: TokenStream) -> TokenStream {
@@ -43,7 +43,7 @@ fn parse(item: TokenStream) -> syn::Result<ItemImpl> {
     match syn::parse2::<syn::Item>(item)? {
         syn::Item::Impl(block) => Ok(block),
         other => Err(syn::Error::new_spanned(
-            other,
+            head(&other),
             "`#[ftmb::middlebox]` does not apply here: it rewrites the methods of an `impl` block\n\
              help: put it on `impl Middlebox for ...` and on each `impl` block that touches the fields; the struct takes \
              `#[ftmb::shared]`",
@@ -126,13 +126,4 @@ fn shared_assertion(block: &ItemImpl, options: &Options) -> TokenStream {
             is_shared::<#ty>()
         };
     }
-}
-
-/// `::ftmb::__private::Probe::new(&base.field).__ftmb_access()`, for tokens at `span`.
-fn probe(options: &Options, place: &impl ToTokens, span: Span, reports: bool) -> TokenStream {
-    let private = options.private(span);
-    let span = Span::mixed_site().located_at(span);
-    let access = if reports { quote_spanned!(span=> __ftmb_peek) } else { quote_spanned!(span=> __ftmb_access) };
-    let place = quote!(#place);
-    quote_spanned!(span=> #private::Probe::new(&#place).#access())
 }

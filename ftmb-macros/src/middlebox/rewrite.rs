@@ -7,7 +7,7 @@ use proc_macro2::{Span, TokenStream};
 use quote::{ToTokens, quote, quote_spanned};
 use syn::spanned::Spanned;
 use syn::visit_mut::{self, VisitMut};
-use syn::{BinOp, Expr, ExprStruct, Ident, Item, Local, Member, Pat, Path, Stmt, Type, UnOp};
+use syn::{Attribute, BinOp, Expr, ExprStruct, Ident, Item, Local, Member, Pat, Path, Stmt, Type, UnOp};
 
 use super::chain::{self, Root};
 use crate::errors::Errors;
@@ -74,8 +74,21 @@ impl<'a> Rewriter<'a> {
 
     /// A probe of the field at the root of a chain, dereferenced by whoever uses it.
     pub(super) fn probe(&mut self, root: &Root) -> TokenStream {
+        self.reach(root, if self.reports { "__ftmb_peek" } else { "__ftmb_access" })
+    }
+
+    /// The place that an assignment to the field at the root of a chain changes.
+    fn update(&mut self, root: &Root) -> TokenStream {
+        self.reach(root, "__ftmb_update")
+    }
+
+    fn reach(&mut self, root: &Root, method: &str) -> TokenStream {
         self.probed = true;
-        super::probe(self.options, &root.place, root.span, self.reports)
+        let private = self.options.private(root.span);
+        let span = Span::mixed_site().located_at(root.span);
+        let method = Ident::new(method, span);
+        let place = &root.place;
+        quote_spanned!(span=> #private::Probe::new(&#place).#method())
     }
 
     /// `Self { field: value }`: every value goes through the constructor of its field.
@@ -116,27 +129,16 @@ impl<'a> Rewriter<'a> {
             let (left, right) = (&*left, &*right);
             return Some(Expr::Verbatim(quote!(#left #operator #right)));
         }
-        let private = self.options.private(root.span);
         let mut hoisted = Vec::new();
         let value = chain::hoist(self, right, &mut hoisted);
         if shape.bare {
-            let place = &root.place;
-            let assigned = if operator.to_string() == "=" {
-                quote_spanned!(span=> #private::assign(&#place, #value))
-            } else {
-                quote_spanned!(span=> *#private::update(&#place) #operator #value)
-            };
             let by_value = operator.to_string() == "=";
-            return Some(chain::wrap(&hoisted, &quote_spanned!(span=> #assigned;), span, by_value));
+            let update = self.update(&root);
+            return Some(chain::wrap(&hoisted, &quote_spanned!(span=> *#update #operator #value;), span, by_value));
         }
         let cell = chain::cell(span);
         chain::lower(self, left, &mut hoisted, true, &chain::through_cell);
-        let access = if shape.calls {
-            self.probe(&root)
-        } else {
-            let place = &root.place;
-            quote_spanned!(span=> #private::update(&#place))
-        };
+        let access = if shape.calls { self.probe(&root) } else { self.update(&root) };
         let body = quote_spanned! {span=>
             #[allow(unused_mut)]
             let mut #cell = #access;
@@ -166,6 +168,25 @@ impl<'a> Rewriter<'a> {
                 "write one assignment for each field",
             );
         }
+    }
+}
+
+/// Takes the attributes of a statement off the expression that the parser gave them to: its leftmost operand, which may
+/// be replaced. A `cfg` must not get lost with it.
+fn take_attributes(expr: &mut Expr) -> Vec<Attribute> {
+    match expr {
+        Expr::Assign(inner) => take_attributes(&mut inner.left),
+        Expr::Binary(inner) => take_attributes(&mut inner.left),
+        Expr::Cast(inner) => take_attributes(&mut inner.expr),
+        Expr::Field(inner) => std::mem::take(&mut inner.attrs),
+        Expr::Index(inner) => std::mem::take(&mut inner.attrs),
+        Expr::MethodCall(inner) => std::mem::take(&mut inner.attrs),
+        Expr::Call(inner) => std::mem::take(&mut inner.attrs),
+        Expr::Try(inner) => std::mem::take(&mut inner.attrs),
+        Expr::Paren(inner) => std::mem::take(&mut inner.attrs),
+        Expr::Unary(inner) => std::mem::take(&mut inner.attrs),
+        Expr::Path(inner) => std::mem::take(&mut inner.attrs),
+        _ => Vec::new(),
     }
 }
 
@@ -291,6 +312,13 @@ impl VisitMut for Rewriter<'_> {
     fn visit_stmt_mut(&mut self, statement: &mut Stmt) {
         match statement {
             Stmt::Macro(invocation) => self.known_macro(&mut invocation.mac),
+            Stmt::Expr(expr, _) => {
+                let attributes = take_attributes(expr);
+                self.visit_expr_mut(expr);
+                if !attributes.is_empty() {
+                    *expr = Expr::Verbatim(quote!(#(#attributes)* #expr));
+                }
+            }
             _ => visit_mut::visit_stmt_mut(self, statement),
         }
     }

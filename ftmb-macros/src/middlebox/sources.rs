@@ -81,13 +81,13 @@ impl Rewriter<'_> {
                 let mut clock = expr.path.clone();
                 clock.segments.pop();
                 clock.segments.pop_punct();
-                syn::parse_quote_spanned!(span=> <#clock as #private::Clock>::now)
+                syn::parse_quote_spanned!(span=> <#clock as #private::Clock<_>>::now)
             }
             Source::Random => {
                 let arguments = expr.path.segments.last().map(|last| &last.arguments);
                 syn::parse_quote_spanned!(span=> #private::random #arguments)
             }
-            Source::Generator => syn::parse_quote_spanned!(span=> #private::rng),
+            Source::Generator => syn::parse_quote_spanned!(span=> #private::rng::current),
             Source::Refused(does, help) => {
                 self.errors.refuse(expr, format_args!("`{}` {does}", segments.join("::")), WHY, help);
                 return None;

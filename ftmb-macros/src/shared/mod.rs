@@ -13,7 +13,7 @@ use crate::errors::{Errors, with_original};
 
 pub(crate) fn shared(arguments: TokenStream, item: TokenStream) -> TokenStream {
     let errors = Errors::new();
-    let parsed = match parse::parse(arguments, item.clone(), &errors) {
+    let mut parsed = match parse::parse(arguments, item.clone(), &errors) {
         Ok(parsed) => parsed,
         Err(error) => {
             let mut tokens = errors.into_tokens();
@@ -21,8 +21,8 @@ pub(crate) fn shared(arguments: TokenStream, item: TokenStream) -> TokenStream {
             return tokens;
         }
     };
-    validate::validate(&parsed, &errors);
-    let expanded = if errors.any() { expand::stub(&parsed) } else { expand::expand(&parsed) };
+    validate::validate(&mut parsed, &errors);
+    let expanded = expand::expand(&parsed);
     let mut tokens = errors.into_tokens();
     tokens.extend(expanded);
     tokens

@@ -5,7 +5,7 @@
 use proc_macro2::TokenStream;
 use syn::{Attribute, Fields, Ident, ItemStruct, Type, Visibility};
 
-use crate::errors::Errors;
+use crate::errors::{Errors, head};
 use crate::field_type::field_name;
 use crate::options::Options;
 
@@ -18,6 +18,8 @@ pub(super) enum Role {
     PerCore,
     /// Everything else.
     Tracked,
+    /// Cannot be shared; an error says why.
+    Refused,
 }
 
 pub(super) struct Field {
@@ -72,19 +74,6 @@ pub(super) fn parse(arguments: TokenStream, item: TokenStream, errors: &Errors) 
         );
     }
     Ok(Shared { item, options, fields })
-}
-
-/// The token that an error about the whole item points at.
-fn head(item: &syn::Item) -> TokenStream {
-    use quote::ToTokens;
-    match item {
-        syn::Item::Enum(item) => item.ident.to_token_stream(),
-        syn::Item::Union(item) => item.ident.to_token_stream(),
-        syn::Item::Fn(item) => item.sig.ident.to_token_stream(),
-        syn::Item::Static(item) => item.ident.to_token_stream(),
-        syn::Item::Impl(item) => item.self_ty.to_token_stream(),
-        other => other.to_token_stream(),
-    }
 }
 
 /// Reads and removes the `#[ftmb(...)]` attributes of a field.

@@ -9,7 +9,8 @@ use super::parse::{Role, Shared};
 use crate::errors::Errors;
 use crate::field_type::refuse_unrestorable;
 
-pub(super) fn validate(shared: &Shared, errors: &Errors) {
+/// Reports what is wrong, and takes it out of `shared` as far as it would cause errors of the compiler.
+pub(super) fn validate(shared: &mut Shared, errors: &Errors) {
     for parameter in &shared.item.generics.params {
         if let GenericParam::Lifetime(parameter) = parameter {
             errors.refuse(
@@ -21,10 +22,14 @@ pub(super) fn validate(shared: &Shared, errors: &Errors) {
         }
     }
     derives(shared, errors);
-    for field in &shared.fields {
+    for field in &mut shared.fields {
+        let before = errors.count();
         match field.role {
             Role::Config => Interior { field: &field.name, errors }.visit_type(&field.ty),
-            Role::PerCore | Role::Tracked => refuse_unrestorable(&field.ty, &field.name, errors),
+            _ => refuse_unrestorable(&field.ty, &field.name, errors),
+        }
+        if errors.count() > before {
+            field.role = Role::Refused;
         }
     }
     for attribute in shared.item.fields.iter().flat_map(|field| &field.attrs) {
@@ -56,17 +61,22 @@ const NOT_DERIVABLE: &[(&str, &str)] = &[
     ("State", "a struct of locks is not data inside a lock"),
 ];
 
-fn derives(shared: &Shared, errors: &Errors) {
-    for attribute in shared.item.attrs.iter().filter(|attribute| attribute.path().is_ident("derive")) {
+fn derives(shared: &mut Shared, errors: &Errors) {
+    for attribute in shared.item.attrs.iter_mut().filter(|attribute| attribute.path().is_ident("derive")) {
         let Ok(paths) = attribute.parse_args_with(Punctuated::<syn::Path, Token![,]>::parse_terminated) else {
             continue;
         };
+        let mut kept = Punctuated::<syn::Path, Token![,]>::new();
         for path in paths {
-            let Some(last) = path.segments.last() else { continue };
-            if let Some((name, why)) = NOT_DERIVABLE.iter().find(|(name, _)| last.ident == name) {
-                errors.refuse(&path, format_args!("shared state cannot derive `{name}`"), why, "drop the derive");
+            let refused = NOT_DERIVABLE.iter().find(|(name, _)| path.segments.last().is_some_and(|last| last.ident == name));
+            match refused {
+                Some((name, why)) => {
+                    errors.refuse(&path, format_args!("shared state cannot derive `{name}`"), why, "drop the derive");
+                }
+                None => kept.push(path),
             }
         }
+        *attribute = syn::parse_quote!(#[derive(#kept)]);
     }
 }
 
@@ -86,7 +96,7 @@ impl<'ast> Visit<'ast> for Interior<'_> {
         if changes {
             self.errors.refuse(
                 &segment.ident,
-                format_args!("the configuration field `{}` holds a `{name}`", self.field),
+                format_args!("the configuration field `{}` holds `{name}`", self.field),
                 "it can change, and a `config` field is neither recorded nor restored",
                 "drop `#[ftmb(config)]`, so that the field is tracked",
             );

@@ -6,45 +6,26 @@
 use proc_macro2::{Literal, Span, TokenStream};
 use quote::{ToTokens, format_ident, quote, quote_spanned};
 use syn::spanned::Spanned;
-use syn::{Ident, Type};
+use syn::Type;
 
 use super::parse::{Field, Shape, State};
-use crate::field_type::{Assertion, CONTAINERS, hidden};
 
 pub(super) fn expand(state: &State<'_>) -> TokenStream {
     let private = state.options.private(state.ident.span());
-    let parameters: Vec<Ident> = state.generics.type_params().map(|parameter| parameter.ident.clone()).collect();
-    let mut assertions = TokenStream::new();
-    let mut types = Vec::new();
-    for (index, field) in state.fields().into_iter().enumerate() {
-        let private = state.options.private(field.ty.span());
-        if field.opaque {
-            types.push(field.ty.clone());
-            continue;
-        }
-        let assertion = Assertion::new(
-            hidden("field", &index.to_string(), field.ty.span()),
-            field.ty,
-            &field.name,
-            "is not `State`",
-            "annotate your own type with `#[ftmb::state]`, use ftmb's `HashMap` in the place of std's, or mark the field \
-             `#[ftmb(opaque)]` if its serde implementation is known to lose nothing",
-            quote!(#private::State),
-        );
-        assertions.extend(assertion.definition(&[]));
-        types.push(assertion.apply(field.ty, CONTAINERS, &parameters));
-    }
+    let types: Vec<Type> = state
+        .fields()
+        .into_iter()
+        .map(|field| {
+            let (ty, span) = (field.ty, at(field.ty));
+            let private = state.options.private(span);
+            if field.opaque { ty.clone() } else { syn::parse_quote_spanned!(span=> <#ty as #private::Held>::Type) }
+        })
+        .collect();
     let body = match &state.shape {
         Shape::Struct(fields) => of_struct(state, fields, &types, &private),
         Shape::Enum(_) | Shape::Union => of_enum(state, &types, &private),
     };
-    let implementation = implement(state, &body, &private);
-    quote! {
-        const _: () = {
-            #assertions
-            #implementation
-        };
-    }
+    implement(state, &body, &private)
 }
 
 /// Implementations that satisfy the compiler beside an error.
@@ -153,7 +134,7 @@ fn of_struct(state: &State<'_>, fields: &[Field<'_>], types: &[Type], private: &
         let key = Literal::u8_suffixed(u8::try_from(index).unwrap_or(u8::MAX));
         let span = at(ty);
         let (save, load) = if field.opaque {
-            (quote_spanned!(span=> #private::capture_whole), quote_spanned!(span=> #private::restore_whole))
+            (quote_spanned!(span=> #private::whole::capture_whole), quote_spanned!(span=> #private::whole::restore_whole))
         } else {
             piecewise.extend(quote_spanned!(span=> || <#ty as #private::State>::PIECEWISE));
             restored.extend(quote_spanned!(span=> <#ty as #private::State>::restored(&mut self.#member)?;));
@@ -177,14 +158,14 @@ fn of_struct(state: &State<'_>, fields: &[Field<'_>], types: &[Type], private: &
         }
         fn capture(&mut self, extent: #private::Extent, out: &mut #private::PieceWriter<'_>) {
             if !<Self as #private::State>::PIECEWISE {
-                return #private::capture_whole(self, out);
+                return #private::whole::capture_whole(self, out);
             }
             let _ = extent;
             #capture
         }
         fn restore(&mut self, piece: #private::Piece<'_>) -> ::core::result::Result<(), #private::StateError> {
             if !<Self as #private::State>::PIECEWISE {
-                return #private::restore_whole(self, piece);
+                return #private::whole::restore_whole(self, piece);
             }
             #[allow(unused_mut)]
             let mut known = false;
@@ -234,10 +215,10 @@ fn of_enum(state: &State<'_>, types: &[Type], private: &TokenStream) -> TokenStr
             #layouts
         }
         fn capture(&mut self, _extent: #private::Extent, out: &mut #private::PieceWriter<'_>) {
-            #private::capture_whole(self, out);
+            #private::whole::capture_whole(self, out);
         }
         fn restore(&mut self, piece: #private::Piece<'_>) -> ::core::result::Result<(), #private::StateError> {
-            #private::restore_whole(self, piece)
+            #private::whole::restore_whole(self, piece)
         }
         fn restored(&mut self) -> ::core::result::Result<(), #private::StateError> {
             #restored

@@ -30,7 +30,11 @@ pub(crate) fn state(arguments: TokenStream, item: TokenStream) -> TokenStream {
     validate::validate(&parsed, &errors);
     validate::derives(&input, &errors);
     if errors.any() {
-        let stub = expand::stub_with_serde(&parsed);
+        let stub = match (validate::crosses_threads(&parsed), validate::derives_serde(&input)) {
+            (false, _) => TokenStream::new(),
+            (true, true) => expand::stub(&parsed),
+            (true, false) => expand::stub_with_serde(&parsed),
+        };
         parse::strip(&mut input);
         let errors = errors.into_tokens();
         return quote!(#errors #input #stub);
@@ -40,7 +44,7 @@ pub(crate) fn state(arguments: TokenStream, item: TokenStream) -> TokenStream {
     let private = options.private(input.ident.span());
     let serde = quote!(#private::serde).to_string().replace(' ', "");
     quote! {
-        #[derive(#private::serde::Serialize, #private::serde::Deserialize, #private::State)]
+        #[derive(#private::serde::Serialize, #private::serde::Deserialize, #facade::State)]
         #[serde(crate = #serde)]
         #[ftmb(crate = #facade)]
         #input
@@ -58,7 +62,11 @@ pub(crate) fn derive_state(item: TokenStream) -> TokenStream {
     };
     let parsed = parse::parse(&input, &errors);
     validate::validate(&parsed, &errors);
-    let expanded = if errors.any() { expand::stub(&parsed) } else { expand::expand(&parsed) };
+    let expanded = match (errors.any(), validate::crosses_threads(&parsed)) {
+        (false, _) => expand::expand(&parsed),
+        (true, true) => expand::stub(&parsed),
+        (true, false) => TokenStream::new(),
+    };
     let mut tokens = errors.into_tokens();
     tokens.extend(expanded);
     tokens

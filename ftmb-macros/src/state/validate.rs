@@ -2,7 +2,8 @@
 //!
 //! Invariant: what serde would not write back exactly is refused, unless the user vouches for it with `opaque`.
 
-use syn::{Attribute, DeriveInput, GenericParam, Meta, Token, punctuated::Punctuated};
+use syn::visit::{self, Visit};
+use syn::{Attribute, DeriveInput, GenericParam, Meta, Token, Type, punctuated::Punctuated};
 
 use super::parse::{Shape, State};
 use crate::errors::Errors;
@@ -42,6 +43,35 @@ pub(super) fn validate(state: &State<'_>, errors: &Errors) {
             serde_attributes(field.attributes, errors);
         }
     }
+}
+
+/// Whether the fields, as far as the tokens show, may be sent and shared; a stub of `State` for others would only cause
+/// more errors.
+pub(super) fn crosses_threads(state: &State<'_>) -> bool {
+    struct Bound(bool);
+    impl<'ast> Visit<'ast> for Bound {
+        fn visit_type(&mut self, ty: &'ast Type) {
+            self.0 |= matches!(ty, Type::Ptr(_) | Type::TraitObject(_));
+            visit::visit_type(self, ty);
+        }
+        fn visit_path_segment(&mut self, segment: &'ast syn::PathSegment) {
+            self.0 |= segment.ident == "Rc" || segment.ident.to_string().ends_with("Cell");
+            visit::visit_path_segment(self, segment);
+        }
+    }
+    let mut bound = Bound(false);
+    state.fields().iter().for_each(|field| bound.visit_type(field.ty));
+    !bound.0
+}
+
+/// Whether the user derives one of serde's traits.
+pub(super) fn derives_serde(input: &DeriveInput) -> bool {
+    input.attrs.iter().filter(|attribute| attribute.path().is_ident("derive")).any(|attribute| {
+        let paths = attribute.parse_args_with(Punctuated::<syn::Path, Token![,]>::parse_terminated);
+        paths.into_iter().flatten().any(|path| {
+            path.segments.last().is_some_and(|last| last.ident == "Serialize" || last.ident == "Deserialize")
+        })
+    })
 }
 
 /// Refuses serde derives beside `#[ftmb::state]`, which adds them itself.

@@ -27,6 +27,7 @@ pub(super) const REQUESTED: usize = 11;
 pub(super) const FAILURES: usize = 12;
 pub(super) const FAILED_OVER: usize = 13;
 pub(super) const ENDED: usize = 14;
+pub(super) const ANSWERED: usize = 15;
 
 pub(super) const FLIPPED: usize = 16;
 pub(super) const ASKED: usize = 24;

@@ -1,9 +1,15 @@
 //! The committed checkpoint, as far as release and recovery need it. Invariant: positions and all counts are of one and the same
 //! checkpoint, the one that the group record says is committed.
 
+use std::path::Path;
+use std::time::{Duration, Instant};
+
 use ftmb_runtime::checkpoint::{CorePoint, DeltaHead, Image, StageDir};
 
 use crate::error::Error;
+
+/// How long a restarted gateway waits for a keeper to finish what it is doing.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// One core at the flip.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -46,31 +52,44 @@ impl Base {
         Base { cores: vec![BasePoint::default(); cores], ..Base::default() }
     }
 
-    /// What an image holds. With `staged`, the directory beside it, also a committed delta that nobody has applied yet.
+    /// Reads checkpoint `committed` from the image and the staged files beside it, whatever their keeper is doing: it is tried
+    /// for some seconds while the keeper is at work.
     ///
     /// # Errors
-    /// [`Error::Checkpoint`] if the staged file is damaged; [`Error::Base`] if image and staged file together do not make up
-    /// checkpoint `committed`.
-    pub fn of_image(image: &Image, staged: &StageDir, committed: u64) -> Result<Base, Error> {
+    /// [`Error::Checkpoint`] for what is damaged or stays locked, [`Error::Base`] if there is no such checkpoint.
+    pub fn load(image: &Path, stage: &Path, fingerprint: u64, committed: u64) -> Result<Base, Error> {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let error = match Base::try_load(image, stage, fingerprint, committed) {
+                Ok(base) => return Ok(base),
+                Err(error) => error,
+            };
+            if Instant::now() >= deadline {
+                return Err(error);
+            }
+            std::thread::sleep(Duration::from_millis(2));
+        }
+    }
+
+    fn try_load(path: &Path, stage: &Path, fingerprint: u64, committed: u64) -> Result<Base, Error> {
+        if !path.exists() {
+            // The keeper died (or has not come) between the commit of checkpoint 0 and the image.
+            let missing = Error::Base { what: "number + 1 of an image", expected: committed + 1, found: 0 };
+            let file = StageDir::create(stage)?.committed(committed)?.ok_or(missing)?;
+            let mut base = Base::default();
+            base.advance(&DeltaHead::open(&file.path)?, true)?;
+            return Ok(base);
+        }
+        let image = Image::load(path, fingerprint, committed, stage)?;
         let mut base = Base {
             epoch: image.epoch(),
-            number: image.applied().unwrap_or(0),
+            number: committed,
             cores: image.cores().iter().map(BasePoint::from).collect(),
             counts: vec![(0, 0); image.variable_count() as usize],
         };
         for count in image.counts() {
             base.counts[count.id as usize] = (count.acq, count.base);
         }
-        if image.applied() == Some(committed) {
-            return Ok(base);
-        }
-        let missing = || Error::Base {
-            what: "number + 1 of image and staged files",
-            expected: committed + 1,
-            found: image.applied().map_or(0, |n| n + 1),
-        };
-        let file = staged.committed(committed)?.ok_or_else(missing)?;
-        base.advance(&DeltaHead::open(&file.path)?, image.applied().is_none())?;
         Ok(base)
     }
 

@@ -2,7 +2,7 @@
 //! ordinal follows the one before; what was sent is recorded before more is.
 
 use ftmb_runtime::frame::{KIND_PADDING, split_out};
-use ftmb_runtime::log::{FrameReader, FrameRef, Log, WordReader};
+use ftmb_runtime::log::{FrameReader, Log, WordReader};
 use ftmb_runtime::packet::PortId;
 use ftmb_runtime::release::{Cursor, Tables};
 
@@ -20,6 +20,8 @@ enum Blocked {
     Needs(u64, u64),
     /// It is new, and the epoch is not active.
     Epoch,
+    /// Its port had no room.
+    Outlet,
 }
 
 /// What [`Lane::release`] did.
@@ -34,7 +36,6 @@ pub(super) struct Done {
 pub struct Lane {
     core: usize,
     cursor: Cursor,
-    start: u64,
     words: WordReader,
     stable_det: u64,
     out: FrameReader,
@@ -72,7 +73,6 @@ impl Lane {
         let mut lane = Lane {
             core,
             cursor: Cursor::new(start),
-            start,
             words: det.word_reader(),
             stable_det: start,
             out: out.reader(out.trimmed()),
@@ -87,6 +87,9 @@ impl Lane {
             released_bytes: 0,
             suppressed: 0,
         };
+        if base.epoch != epoch && out.trimmed() == 0 {
+            lane.expected = Some(point.ordinal + 1);
+        }
         if !lane.agrees && recorded.ordinal == point.ordinal {
             // Nothing to be made again. (At the very beginning both are zero.)
             lane.check_hash(recorded.ordinal, point.hash)?;
@@ -128,10 +131,6 @@ impl Lane {
 
     pub(super) fn closing(&self) -> (u64, u64) {
         self.closing.unwrap_or_default()
-    }
-
-    pub(super) fn start(&self) -> u64 {
-        self.start
     }
 
     pub(super) fn agrees(&self) -> bool {
@@ -176,11 +175,17 @@ impl Lane {
         while done.released < burst as u64 {
             let at = self.out.position();
             let Some(frame) = self.out.next_below(limit)? else { break };
+            if frame.next > limit {
+                self.out.seek(at);
+                break;
+            }
             if frame.kind == KIND_PADDING {
                 continue;
             }
             let Some((header, bytes)) = split_out(frame.payload) else {
-                return Err(not_an_output(&frame, &self.out));
+                let (kind, length) = (frame.kind, frame.payload.len());
+                let path = self.out.log().path().into();
+                return Err(Error::Frame { path, position: at, expected: "an output", kind, length });
             };
             let (det, need) = (header.need_det.get(), header.need_in.get());
             let (ordinal, hash) = (header.ordinal.get(), header.hash.get());
@@ -218,6 +223,7 @@ impl Lane {
                 };
                 let length = bytes.len() as u64;
                 if !outlet.send(&Output { kind, sent })? {
+                    self.blocked = Blocked::Outlet;
                     self.out.seek(at);
                     break;
                 }
@@ -257,16 +263,5 @@ impl Lane {
     fn out_of_sequence(&self, position: u64, found: u64) -> Error {
         let expected = self.expected.unwrap_or(self.recorded.ordinal + 1);
         Error::OutOfSequence { path: self.out.log().path().into(), position, core: self.core, expected, found }
-    }
-}
-
-#[cold]
-fn not_an_output(frame: &FrameRef<'_>, _reader: &FrameReader) -> Error {
-    Error::Frame {
-        path: Default::default(),
-        position: frame.position,
-        expected: "an output",
-        kind: frame.kind,
-        length: frame.payload.len(),
     }
 }

@@ -11,6 +11,7 @@
 //! ```
 
 mod error;
+pub mod memory;
 pub mod pcap;
 mod spec;
 

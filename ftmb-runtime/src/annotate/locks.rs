@@ -28,6 +28,7 @@ impl<T: Storable> Shareable for std::sync::RwLock<T> {
 
 macro_rules! atomics {
     ($($name:ident)*) => {$(
+        #[diagnostic::do_not_recommend]
         impl Shareable for std::sync::atomic::$name {
             type Kind = Locks;
             type Stored = sync::$name;
@@ -37,6 +38,7 @@ macro_rules! atomics {
             }
         }
 
+        #[diagnostic::do_not_recommend]
         impl Shareable for sync::$name {
             type Kind = Locks;
             type Stored = Self;

@@ -19,15 +19,17 @@ mod access;
 mod assign;
 mod locks;
 mod probe;
+mod refused;
 mod shareable;
 mod sources;
 mod values;
 
 pub use access::{CopyCell, GuardCell, PeekCell};
-pub use assign::{Assignable, assign, update};
+pub use assign::Assignable;
 pub use probe::{Probe, ViaGuard, ViaReference};
+pub use refused::Refused;
 pub use shareable::{
-    Annotated, Field, Locks, PerCoreField, Plain, Shareable, Storable, TrackAs, Value, track, track_per_core,
+    Annotated, Field, Held, Locks, PerCoreField, Plain, Shareable, Storable, TrackAs, Value, track, track_per_core,
     unknown_piece,
 };
 pub use sources::{Clock, Random, random};

@@ -9,9 +9,9 @@
 //! Probe<anything>               ViaReference, by &     &'a F       the field itself, lifetime intact
 //! ```
 
-use super::{CopyCell, GuardCell, PeekCell};
+use super::{Assignable, CopyCell, GuardCell, PeekCell};
 use crate::state::State;
-use crate::sync::Tracked;
+use crate::sync::{Tracked, TrackedMut};
 
 /// A field of `self`, before it is known what it is.
 ///
@@ -55,6 +55,10 @@ pub trait ViaGuard {
     fn __ftmb_access(self) -> Self::Access;
     /// Looks at the field from `report`, without counting.
     fn __ftmb_peek(self) -> Self::Peek;
+    /// What dereferences to the place that an assignment changes.
+    type Update;
+    /// Begins an exclusive section for an assignment.
+    fn __ftmb_update(self) -> Self::Update;
 }
 
 impl<'a, T: State> ViaGuard for Probe<'a, Tracked<T>> {
@@ -71,19 +75,34 @@ impl<'a, T: State> ViaGuard for Probe<'a, Tracked<T>> {
     fn __ftmb_peek(self) -> PeekCell<'a, T> {
         PeekCell::new(self.0)
     }
+
+    type Update = TrackedMut<'a, T>;
+
+    #[inline(always)]
+    #[track_caller]
+    fn __ftmb_update(self) -> TrackedMut<'a, T> {
+        self.0.write()
+    }
 }
 
 /// Reaches everything else: locks, atomics, configuration.
 pub trait ViaReference {
+    /// The field's type.
+    type Field: ?Sized;
     /// A reference to the field.
     type Place;
     /// Reaches the field from packet code.
     fn __ftmb_access(self) -> Self::Place;
     /// Reaches the field from `report`.
     fn __ftmb_peek(self) -> Self::Place;
+    /// Never compiles: nothing but a plain shared field is assigned.
+    fn __ftmb_update(self) -> Self::Place
+    where
+        Self::Field: Assignable;
 }
 
 impl<'a, F: ?Sized> ViaReference for &Probe<'a, F> {
+    type Field = F;
     type Place = &'a F;
 
     #[inline(always)]
@@ -93,6 +112,13 @@ impl<'a, F: ?Sized> ViaReference for &Probe<'a, F> {
 
     #[inline(always)]
     fn __ftmb_peek(self) -> &'a F {
+        self.0
+    }
+
+    fn __ftmb_update(self) -> &'a F
+    where
+        F: Assignable,
+    {
         self.0
     }
 }

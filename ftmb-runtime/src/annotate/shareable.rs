@@ -32,7 +32,8 @@ pub enum Locks {}
     message = "`{Self}` cannot be shared state of a middlebox",
     label = "neither a lock that ftmb tracks nor `State`: replay could not restore it",
     note = "help: annotate your own type with `#[ftmb::state]` (data) or `#[ftmb::shared]` (a struct of locks)",
-    note = "help: mark a field that never changes after construction with `#[ftmb(config)]`"
+    note = "help: mark a field that never changes after construction with `#[ftmb(config)]`",
+    note = "help: keep a point in time as `ftmb::time::Instant` or `ftmb::time::SystemTime`"
 )]
 pub trait Shareable: Sized {
     /// [`Value`] or [`Locks`]; containers have the kind of what they contain.
@@ -119,6 +120,17 @@ pub trait Plain: State + Shareable<Kind = Value, Stored = Self> {}
 
 #[diagnostic::do_not_recommend]
 impl<T: State + Shareable<Kind = Value, Stored = T>> Plain for T {}
+
+/// The type of a field of derived `State`, unchanged: naming it as `<F as Held>::Type` makes the compiler report a field
+/// that is not `State` once.
+pub trait Held {
+    /// The type itself.
+    type Type: State;
+}
+
+impl<T: State> Held for T {
+    type Type = T;
+}
 
 /// A struct with `#[ftmb::shared]`; asserted by `#[ftmb::middlebox]` so that a forgotten attribute is named.
 #[diagnostic::on_unimplemented(

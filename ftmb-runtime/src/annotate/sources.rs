@@ -8,34 +8,30 @@ use crate::{rng, time};
 
 /// A clock whose `now()` is replaced by the arrival of the current packet.
 ///
-/// The macros write `<Instant as Clock>::now()` where the user wrote `Instant::now()`, so the type that the name
+/// The macros write `<Instant as Clock<_>>::now()` where the user wrote `Instant::now()`, so the type that the name
 /// really stands for decides.
 #[diagnostic::on_unimplemented(
     message = "`{Self}::now()` reads a clock that replay would read differently",
     label = "not a clock that ftmb can replay",
     note = "help: use `std::time::Instant`, `std::time::SystemTime` or `cx.now()`: they give the packet's arrival"
 )]
-pub trait Clock {
-    /// The replayable instant.
-    type Now;
+pub trait Clock<Now> {
     /// The current packet's arrival.
-    fn now() -> Self::Now;
+    fn now() -> Now;
 }
 
 macro_rules! clocks {
     ($($name:ident)*) => {$(
-        impl Clock for std::time::$name {
-            type Now = time::$name;
-
+        #[diagnostic::do_not_recommend]
+        impl Clock<time::$name> for std::time::$name {
             #[inline]
             fn now() -> time::$name {
                 time::$name::now()
             }
         }
 
-        impl Clock for time::$name {
-            type Now = time::$name;
-
+        #[diagnostic::do_not_recommend]
+        impl Clock<time::$name> for time::$name {
             #[inline]
             fn now() -> time::$name {
                 time::$name::now()

@@ -27,6 +27,7 @@ macro_rules! plain {
         $(plain!(@@ $parameters $type);)*
     };
     (@@ [$($parameter:ident)*] $type:ty) => {
+        #[diagnostic::do_not_recommend]
         impl<$($parameter),*> Shareable for $type {
             type Kind = Value;
             type Stored = Self;
@@ -57,6 +58,7 @@ plain! {
     [A B C D E F G H]: (A, B, C, D, E, F, G, H);
 }
 
+#[diagnostic::do_not_recommend]
 impl<T, const N: usize> Shareable for Array<T, N> {
     type Kind = Value;
     type Stored = Self;

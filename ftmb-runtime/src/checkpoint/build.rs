@@ -1,15 +1,16 @@
-//! Building a delta: straight into two buffers, which a later delta uses again. Invariant: a variable whose capture failed
-//! leaves no bytes.
+//! Building a delta: straight into two buffers, which a later delta uses again. Invariant: a variable whose capture
+//! failed leaves no bytes.
 
 use zerocopy::{FromBytes, IntoBytes};
 
-use super::delta::{COUNT, Delta, DeltaHead, HEAD, MAGIC, RUN, RawHead, VERSION, head_crc};
+use super::delta::{Delta, RUN};
+use super::head::{COUNT, DeltaHead, HEAD, MAGIC, RawHead, VERSION, head_crc};
 use super::summary::{Summary, encode_cores};
 
 /// Collects what one checkpoint captures.
 ///
-/// Captures encode into it directly; nothing is copied again before the `ckpt` log. [`finish`](Self::finish) computes the
-/// checksums and may wait until the cores run again.
+/// Captures encode into it directly; nothing is copied again before the `ckpt` log. [`finish`](Self::finish) computes
+/// the checksums and may wait until the cores run again.
 ///
 /// ```
 /// use ftmb_runtime::checkpoint::{DeltaBuilder, Summary};

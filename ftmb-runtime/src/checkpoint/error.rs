@@ -1,5 +1,5 @@
-//! What can go wrong between a flip and a loaded image: one error type for the room. Invariant: every variant names the file,
-//! and where bytes are wrong, their position, what was expected and what was found.
+//! What can go wrong between a flip and a loaded image: one error type for the room. Invariant: every variant names the
+//! file, and where bytes are wrong, their position, what was expected and what was found.
 
 use std::path::{Path, PathBuf};
 
@@ -10,7 +10,7 @@ use crate::state::StateError;
 ///
 /// ```
 /// use ftmb_runtime::checkpoint::{CheckpointError, Delta};
-/// let error = Delta::parse(b"not a delta, but long enough to have a header of eighty-eight bytes, all of them wrong...".to_vec());
+/// let error = Delta::parse(vec![b'?'; 100]);
 /// assert!(matches!(error, Err(CheckpointError::Foreign { .. })));
 /// ```
 #[derive(Debug, thiserror::Error)]

@@ -1,7 +1,7 @@
 //! Checkpoints: the form in which state leaves the master, waits for its commit, and is kept.
 //!
-//! Invariant: nothing here holds as applied what the group has not committed, and at every instant, whoever dies, the image
-//! together with the staged files yields the committed checkpoint exactly.
+//! Invariant: nothing here holds as applied what the group has not committed, and at every instant, whoever dies, the
+//! image together with the staged files yields the committed checkpoint exactly.
 //!
 //! ```text
 //! master                       ckpt log               keeper                                    whoever loads
@@ -21,6 +21,7 @@
 mod build;
 mod delta;
 mod error;
+mod head;
 mod image;
 mod staging;
 mod stream;
@@ -29,8 +30,9 @@ mod summary;
 mod tests;
 
 pub use build::DeltaBuilder;
-pub use delta::{Counts, Delta, DeltaHead, Runs};
+pub use delta::{Delta, Runs};
 pub use error::CheckpointError;
+pub use head::{Counts, DeltaHead};
 pub use image::{Applied, Image, ImagePieces};
 pub use staging::{StageDir, Staged, StagedFile, Staging};
 pub use stream::{CHUNK, DeltaSender, KIND_BEGIN, KIND_DATA, KIND_END, Progress};

@@ -1,5 +1,6 @@
-//! A delta on its way through the `ckpt` log. Invariant: where a chunk belongs in the delta follows from its position in the
-//! log alone, given where the delta began, so whoever receives may die anywhere and go on where the log is trimmed to.
+//! A delta on its way through the `ckpt` log. Invariant: where a chunk belongs in the delta follows from its position
+//! in the log alone, given where the delta began, so whoever receives may die anywhere and go on where the log is
+//! trimmed to.
 //!
 //! ```text
 //! begin   0 epoch  8 number  16 length of the delta  24 crc of its head  28 zero

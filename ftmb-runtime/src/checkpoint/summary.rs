@@ -1,5 +1,5 @@
-//! What a checkpoint says of itself, of the cores and of the variables, apart from their contents. Invariant: a core point
-//! encodes to the same bytes in a delta and in an image.
+//! What a checkpoint says of itself, of the cores and of the variables, apart from their contents. Invariant: a core
+//! point encodes to the same bytes in a delta and in an image.
 //!
 //! ```text
 //! core   0 in  8 det  16 out  24 ordinal  32 hash  40 arrival  48 length of state  52 zero  56 state, padded to 8
@@ -37,7 +37,8 @@ pub struct CorePoint {
 ///
 /// ```
 /// use ftmb_runtime::checkpoint::{CorePoint, Summary};
-/// let first = Summary { epoch: 1, number: 0, base: None, fingerprint: 7, variables: 3, cores: vec![CorePoint::default(); 2] };
+/// let cores = vec![CorePoint::default(); 2];
+/// let first = Summary { epoch: 1, number: 0, base: None, fingerprint: 7, variables: 3, cores };
 /// assert!(first.is_complete());
 /// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use proptest::prelude::*;
 
-use super::delta::{HEAD, RawHead, head_crc};
+use super::head::{HEAD, RawHead, head_crc};
 use super::*;
 use crate::log::{Log, LogKind, LogSpec, MIN_CAPACITY};
 use crate::state::{Piece, StateError, encode_piece};
@@ -123,7 +123,11 @@ proptest! {
     }
 
     #[test]
-    fn a_damaged_delta_is_an_error_and_no_other_delta(plan in plan(5), at in any::<prop::sample::Index>(), bit in 0..8) {
+    fn a_damaged_delta_is_an_error_and_no_other_delta(
+        plan in plan(5),
+        at in any::<prop::sample::Index>(),
+        bit in 0..8,
+    ) {
         let mut bytes = build(summary(4, Some(3)), &plan).to_bytes();
         let at = at.index(bytes.len());
         bytes[at] ^= 1_u8 << bit;
@@ -190,7 +194,9 @@ fn errors_name_file_position_expected_and_found() {
     assert!(matches!(read(&poked(8, 9)), CheckpointError::Mismatch { what: "version", expected: 1, found: 9, .. }));
     let whole = bytes.len() as u64;
     let cut = read(&bytes[..bytes.len() - 1]);
-    assert!(matches!(cut, CheckpointError::Truncated { expected, found, .. } if expected == whole && found == whole - 1));
+    assert!(
+        matches!(cut, CheckpointError::Truncated { expected, found, .. } if expected == whole && found == whole - 1)
+    );
     assert!(matches!(read(&bytes[..20]), CheckpointError::Truncated { expected: 88, found: 20, .. }));
     assert!(matches!(read(b""), CheckpointError::Truncated { .. }));
     assert!(matches!(read(&poked(HEAD, 5)), CheckpointError::Damaged { position: 88, found: 5, .. }));
@@ -200,7 +206,10 @@ fn errors_name_file_position_expected_and_found() {
     *torn.last_mut().unwrap() ^= 1;
     assert!(matches!(read(&torn), CheckpointError::Damaged { position: 80, .. }));
     let message = read(&torn).to_string();
-    assert!(message.starts_with(path.to_str().unwrap()) && message.contains("expected the crc of the body"), "{message}");
+    assert!(
+        message.starts_with(path.to_str().unwrap()) && message.contains("expected the crc of the body"),
+        "{message}"
+    );
     assert!(matches!(DeltaHead::open(Path::new("/nonexistent/3-4")), Err(CheckpointError::Io { step: "open", .. })));
 }
 

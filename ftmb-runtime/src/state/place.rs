@@ -12,6 +12,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 /// What was last captured at one tracked variable: owned by whoever captures, one for each variable.
 ///
+/// If what was captured gets lost (the checkpoint is given up), replace the place by a new one: the next capture is then
+/// complete.
+///
 /// # Examples
 ///
 /// ```

@@ -190,8 +190,8 @@ impl<'a> PieceWriter<'a> {
     /// Call it once a capture. See [`Lineage`] for an example.
     pub fn extent(&mut self, wanted: Extent, lineage: &mut Lineage) -> Extent {
         match (self.place.continues(&self.prefix, lineage), &self.target) {
+            (_, Target::Nowhere) => Extent::Changed,
             (true, _) => wanted,
-            (false, Target::Nowhere) => Extent::Changed,
             (false, _) => Extent::All,
         }
     }

@@ -1,5 +1,5 @@
-//! Getting rid of dead records: a new file beside the image, renamed over it when whole. Invariant: under the image's name there
-//! is always a whole image, and both hold the same.
+//! Getting rid of dead records: a new file beside the image, renamed over it when whole. Invariant: under the image's
+//! name there is always a whole image, and both hold the same.
 
 use super::Image;
 use super::header::{COUNTS, records_at, write_new};

@@ -1,4 +1,5 @@
-//! The header page of an image: who it is for, and the two slots that say what it holds. Invariant: one slot is always valid.
+//! The header page of an image: who it is for, and the two slots that say what it holds. Invariant: one slot is always
+//! valid.
 
 use std::path::Path;
 
@@ -81,8 +82,13 @@ pub(super) fn check(space: &Space, path: &Path, fingerprint: u64) -> Result<(), 
     if fixed.magic.get() != MAGIC {
         return Err(CheckpointError::Foreign { path: path.into(), expected: MAGIC, found: fixed.magic.get() });
     }
-    let mismatch =
-        |position, what, expected, found| CheckpointError::Mismatch { path: path.into(), position, what, expected, found };
+    let mismatch = |position, what, expected, found| CheckpointError::Mismatch {
+        path: path.into(),
+        position,
+        what,
+        expected,
+        found,
+    };
     if fixed.version.get() != VERSION {
         return Err(mismatch(8, "version", VERSION.into(), fixed.version.get().into()));
     }

@@ -1,5 +1,5 @@
-//! Where the record of a key is: one table a variable, rebuilt on load. Invariant: exactly the records that are not dead are in
-//! it, one a key.
+//! Where the record of a key is: one table a variable, rebuilt on load. Invariant: exactly the records that are not
+//! dead are in it, one a key.
 
 use std::hash::BuildHasher;
 
@@ -38,7 +38,7 @@ impl std::fmt::Debug for Index {
 }
 
 /// The hash of a key.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct KeyHash(u32);
 
 impl Index {
@@ -61,8 +61,8 @@ impl Index {
     #[inline]
     pub(super) fn find(&self, variable: u32, hash: KeyHash, mut is_it: impl FnMut(usize) -> bool) -> Option<usize> {
         let table = &self.tables[self.table(variable)];
-        let entry = table
-            .find(Entry::spread(hash.0), |entry| entry.hash == hash.0 && is_it(entry.unit as usize * UNIT))?;
+        let entry =
+            table.find(Entry::spread(hash.0), |entry| entry.hash == hash.0 && is_it(entry.unit as usize * UNIT))?;
         Some(entry.unit as usize * UNIT)
     }
 

@@ -1,5 +1,5 @@
-//! Making, opening and loading an image. Invariant: one process at a time may change it, and what [`Image::load`] returns is the
-//! committed checkpoint, verified to the last byte.
+//! Making, opening and loading an image. Invariant: one process at a time may change it, and what [`Image::load`]
+//! returns is the committed checkpoint, verified to the last byte.
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::os::unix::fs::OpenOptionsExt;
@@ -12,16 +12,24 @@ use super::record::{CORES, Record, RecordKind};
 use super::space::Space;
 use crate::checkpoint::delta::Delta;
 use crate::checkpoint::error::{CheckpointError, damaged, io_error};
+use crate::checkpoint::head::DeltaHead;
 use crate::checkpoint::staging::StageDir;
 use crate::checkpoint::summary::{CorePoint, decode_cores};
 
 impl Image {
-    /// Makes an empty image, written under another name and renamed when whole; an existing file of that name is replaced.
+    /// Makes an empty image, written under another name and renamed when whole; an existing file of that name is
+    /// replaced.
     ///
     /// # Errors
     /// [`CheckpointError::Busy`] if a living process has the one that is there open to change it; `Io`, `Log`.
     pub fn create(path: &Path, fingerprint: u64) -> Result<Image, CheckpointError> {
-        let lock = lock(path)?.ok_or_else(|| CheckpointError::Busy { path: path.into(), applied: None })?;
+        match lock(path)? {
+            Some(lock) => Image::make(path, fingerprint, lock),
+            None => Err(CheckpointError::Busy { path: path.into(), applied: None }),
+        }
+    }
+
+    fn make(path: &Path, fingerprint: u64, lock: File) -> Result<Image, CheckpointError> {
         let mut space = Space::create(&sibling(path, "new"), COUNTS)?;
         let mut slot = Slot::default();
         slot.end = (records_at(0) as u64).into();
@@ -31,7 +39,8 @@ impl Image {
     }
 
     /// Opens an image to apply further deltas to it. It may be half-way ([`begun`](Self::begun) is not
-    /// [`applied`](Self::applied)), and what it holds is not verified: [`load`](Self::load) is for those who want its contents.
+    /// [`applied`](Self::applied)), and what it holds is not verified: [`load`](Self::load) is for those who want its
+    /// contents.
     ///
     /// # Errors
     /// [`CheckpointError::Busy`] if a living process has it open to change it; `Io`, `Foreign`, `Mismatch` (version,
@@ -43,12 +52,16 @@ impl Image {
         }
     }
 
-    /// Opens an image, brings it to the committed checkpoint with the staged delta if the keeper had not finished that, and
-    /// verifies everything.
+    /// Opens an image, brings it to the committed checkpoint with the staged delta if the keeper had not finished that,
+    /// and verifies everything.
     ///
-    /// While another process, the keeper, has the image open to change it, it can still be read if it holds the committed
-    /// checkpoint: the keeper changes nothing before the next commit, and there is none before the loading process is the
-    /// master of an active epoch. The result is then not [writable](Self::is_writable); drop it when the state is restored.
+    /// While another process, the keeper, has the image open to change it, it can still be read if it holds the
+    /// committed checkpoint: the keeper changes nothing before the next commit, and there is none before the loading
+    /// process is the master of an active epoch. The result is then not [writable](Self::is_writable); drop it when the
+    /// state is restored. ([`apply`](Self::apply) makes it writable if the other process has let go of it meanwhile
+    /// without changing it.)
+    ///
+    /// An image that is not there is made, if the committed checkpoint is a complete one and staged.
     ///
     /// ```
     /// use ftmb_runtime::checkpoint::{DeltaBuilder, Image, StageDir, Summary};
@@ -63,18 +76,24 @@ impl Image {
     /// ```
     ///
     /// # Errors
-    /// As [`open`](Self::open) and [`apply`](Self::apply); [`CheckpointError::NotCommitted`] if the image holds something else
-    /// and no staged file leads to `committed`; `Busy` if the keeper is not done with it: try again.
+    /// As [`open`](Self::open) and [`apply`](Self::apply); [`CheckpointError::NotCommitted`] if the image holds
+    /// something else and no staged file leads to `committed`; `Busy` if the keeper is not done with it: try again.
     pub fn load(path: &Path, fingerprint: u64, committed: u64, stage: &Path) -> Result<Image, CheckpointError> {
         let Some(lock) = lock(path)? else { return Image::read_beside_keeper(path, fingerprint, committed) };
-        let mut image = Image::attach(path, fingerprint, Some(lock))?;
+        let stage = StageDir::create(stage)?;
+        let staged = stage.committed(committed)?;
+        let mut image = match &staged {
+            Some(file) if !path.exists() && DeltaHead::open(&file.path)?.summary().is_complete() => {
+                Image::make(path, fingerprint, lock)?
+            }
+            _ => Image::attach(path, fingerprint, Some(lock))?,
+        };
         if image.applied() != Some(committed) || image.begun() != image.applied() {
-            let file = StageDir::create(stage)?.committed(committed)?;
-            let (Some(file), true) = (file, image.applied() < Some(committed)) else {
+            let (Some(file), true) = (staged, image.applied() < Some(committed)) else {
                 let (applied, begun) = (image.applied(), image.begun());
                 return Err(CheckpointError::NotCommitted {
                     path: path.into(),
-                    stage: stage.into(),
+                    stage: stage.path().into(),
                     committed,
                     applied,
                     begun,
@@ -103,13 +122,29 @@ impl Image {
         if slot.applied != slot.begun || slot.applied.get() != committed + 1 {
             return Err(busy());
         }
-        let image = Image::with(path, fingerprint, space, slot, None)?;
-        image.verify()?;
-        // The keeper must not have begun anything meanwhile.
-        if read_slot(&image.space, path)? != slot {
+        let image = Image::with(path, fingerprint, space, slot, None);
+        let image = image.and_then(|image| image.verify().map(|()| image));
+        // The keeper must not have begun anything meanwhile; then what was read may look like anything.
+        if read_slot(&Space::open(path)?, path)? != slot {
             return Err(busy());
         }
-        Ok(image)
+        image
+    }
+
+    /// Makes an image that was read beside its keeper writable, if the keeper is gone and has left it as it was read.
+    pub(super) fn claim(&mut self) -> Result<(), CheckpointError> {
+        if self.lock.is_some() {
+            return Ok(());
+        }
+        let busy = CheckpointError::Busy { path: self.path.clone(), applied: self.applied() };
+        let Some(lock) = lock(&self.path)? else { return Err(busy) };
+        // Another sequence would show that it was changed, another file under the name has another sequence.
+        let space = Space::open(&self.path)?;
+        if read_slot(&space, &self.path)? != self.slot {
+            return Err(busy);
+        }
+        (self.space, self.lock) = (space, Some(lock));
+        Ok(())
     }
 
     fn attach(path: &Path, fingerprint: u64, lock: Option<File>) -> Result<Image, CheckpointError> {
@@ -164,7 +199,8 @@ impl Image {
     /// Checks every record and the counts against their checksums.
     ///
     /// # Errors
-    /// [`CheckpointError::Damaged`] with the first position that is wrong; for an image that is half-way that is no surprise.
+    /// [`CheckpointError::Damaged`] with the first position that is wrong; for an image that is half-way that is no
+    /// surprise.
     pub fn verify(&self) -> Result<(), CheckpointError> {
         let crc = self.counts_crc();
         if self.applied().is_some() && crc != self.slot.counts_crc.get() {
@@ -216,7 +252,12 @@ pub(super) fn each_record<'a>(
     let mut at = records_at(variables);
     while at < bytes.len() {
         let Some(record) = Record::at(bytes, at) else {
-            return Err(damaged(path, at as u64, "a record that ends where the records end", (bytes.len() - at) as u64));
+            return Err(damaged(
+                path,
+                at as u64,
+                "a record that ends where the records end",
+                (bytes.len() - at) as u64,
+            ));
         };
         let variable = record.raw.variable.get();
         if variable >= variables && variable != CORES {

@@ -1,21 +1,23 @@
 //! The image: the latest committed checkpoint in one mapped file, whatever the types of the state are.
 //!
-//! Invariant: at every instant the file, together with the staged delta that is being applied to it, yields that checkpoint. A
-//! record that the delta does not touch is never written; one that it touches may be torn, and applying the delta again
-//! makes it whole, since a delta says what things are, not how they change. The length of a record never changes, so the
-//! records can always be walked.
+//! Invariant: at every instant the file, together with the staged delta that is being applied to it, yields that
+//! checkpoint. A record that the delta does not touch is never written; one that it touches may be torn, and applying
+//! the delta again makes it whole, since a delta says what things are, not how they change. The length of a record
+//! never changes, so the records can always be walked.
 //!
 //! ```text
-//! file     0 header page                       4096 counts, 8 bytes each variable: acq, base      records ...  end ... free
+//! file     0 header page     4096 counts, 8 bytes each variable: acq, base     records ...     end ... free
 //! header   0 magic  8 version  12 crc of 0..12 and 16..24  16 fingerprint        64 slot    128 slot
-//! slot     0 sequence  8 applied + 1  16 begun + 1  24 epoch  32 end  40 zero  48 variables  52 cores  56 crc of counts  60 crc
-//! record   0 crc of 4.. (but for spare capacity)  4 value length  8 variable  12 key length  16 capacity  20 key  value  to a multiple of 8
+//! slot     0 sequence  8 applied + 1  16 begun + 1  24 epoch  32 end  40 zero  48 variables  52 cores
+//!          56 crc of the counts  60 crc of the slot
+//! record   0 crc of 4.. but for spare capacity  4 value length  8 variable  12 key length  16 capacity
+//!          20 key  value  spare capacity, to a multiple of 8
 //! ```
 //!
-//! Of the two slots the valid one with the higher sequence counts; each change of state writes the other one. *begun* is written
-//! before a delta's first change, *applied* after its last; where they differ, the image is half-way. A value length of
-//! `2^32-1` marks a dead record (its value outgrew it), `2^32-2` a removed one, which serves again if its key comes back. The
-//! points of the cores are a record of variable `2^32-1`.
+//! Of the two slots the valid one with the higher sequence counts; each change of state writes the other one. *begun*
+//! is written before a delta's first change, *applied* after its last; where they differ, the image is half-way. A
+//! value length of `2^32-1` marks a dead record (its value outgrew it), `2^32-2` a removed one, which serves again if
+//! its key comes back. The points of the cores are a record of variable `2^32-1`.
 
 mod apply;
 mod compact;
@@ -92,7 +94,8 @@ impl Image {
         self.slot.applied.get().checked_sub(1)
     }
 
-    /// The checkpoint that somebody last began to apply; the same as [`applied`](Self::applied) unless that stopped half-way.
+    /// The checkpoint that somebody last began to apply; the same as [`applied`](Self::applied) unless that stopped
+    /// half-way.
     pub fn begun(&self) -> Option<u64> {
         self.slot.begun.get().checked_sub(1)
     }
@@ -173,7 +176,7 @@ impl<'a> Iterator for ImagePieces<'a> {
     fn next(&mut self) -> Option<Piece<'a>> {
         self.offsets.by_ref().find_map(|offset| {
             let record = Record::at(self.bytes, offset)?;
-            (record.kind() == RecordKind::Live).then(|| Piece::Put { key: record.key, value: record.value })
+            (record.kind() == RecordKind::Live).then_some(Piece::Put { key: record.key, value: record.value })
         })
     }
 

@@ -1,5 +1,5 @@
-//! One record of an image. Invariant: `variable`, `key length` and `capacity` are written once, before the record counts; the
-//! checksum covers what the record says, not its spare capacity.
+//! One record of an image. Invariant: `variable`, `key length` and `capacity` are written once, before the record
+//! counts; the checksum covers what the record says, not its spare capacity.
 
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned, little_endian as le};
 
@@ -44,7 +44,8 @@ pub(super) fn size(key: usize, capacity: usize) -> usize {
     (HEADER + key + capacity).next_multiple_of(8)
 }
 
-/// Room for the value of a new record: what rounding leaves anyway, and half as much again for one that outgrew its last record.
+/// Room for the value of a new record: what rounding leaves anyway, and half as much again for one that outgrew its
+/// last record.
 pub(super) fn capacity_for(key: usize, value: usize, grows: bool) -> usize {
     let wanted = if grows { value + value / 2 } else { value };
     // A length this large would read as a mark; values that large cannot grow by half.

@@ -1,5 +1,5 @@
-//! The bytes of an image: the mapped file, and in tests a place where the process can be made to die. Invariant: writes happen
-//! in program order, as a process that is killed between two of them leaves them.
+//! The bytes of an image: the mapped file, and in tests a place where the process can be made to die. Invariant: writes
+//! happen in program order, as a process that is killed between two of them leaves them.
 
 use std::ops::Range;
 use std::path::{Path, PathBuf};
@@ -41,6 +41,8 @@ impl Space {
         if len <= self.len() {
             return Ok(());
         }
+        #[cfg(test)]
+        super::tests::crash::before_growth(&self.path)?;
         let needed = len.next_multiple_of(STEP);
         let grown = match self.region.grow(needed.max(2 * self.len())) {
             Err(_) if needed < 2 * self.len() => self.region.grow(needed),
@@ -73,8 +75,8 @@ impl Space {
     /// Writes before come before writes after, also for whoever maps the file once this process was killed in between.
     #[inline]
     pub(super) fn order(&self) {
-        // A killed process leaves the stores that its core had retired, in program order; only the compiler must be kept from
-        // moving them. Pairs with the load of the whole file by the next process.
+        // A killed process leaves the stores that its core had retired, in program order; only the compiler must be
+        // kept from moving them. Pairs with the load of the whole file by the next process.
         compiler_fence(Ordering::SeqCst);
     }
 

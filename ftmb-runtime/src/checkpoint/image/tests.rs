@@ -1,4 +1,5 @@
-//! Images: equal to a model after any deltas, also when the process dies at any write; whatever else the file is, an error.
+//! Images: equal to a model after any deltas, also when the process dies at any write; whatever else the file is, an
+//! error.
 
 use std::collections::BTreeMap;
 
@@ -8,12 +9,15 @@ use super::*;
 use crate::checkpoint::tests::{OwnPiece, Plan, build, plan, summary};
 use crate::checkpoint::{StageDir, Summary};
 
-/// Lets the process die: at chosen writes the directory is copied as a death in the middle of that write would leave it.
+/// Lets the process die: at chosen writes the directory is copied as a death in the middle of that write would leave
+/// it.
 pub(super) mod crash {
-    use std::cell::RefCell;
+    use std::cell::{Cell, RefCell};
+    use std::io::ErrorKind::StorageFull;
     use std::path::{Path, PathBuf};
 
     use super::super::space::Space;
+    use crate::log::LogError;
 
     struct Deaths {
         writes: u64,
@@ -24,6 +28,19 @@ pub(super) mod crash {
 
     thread_local! {
         static DEATHS: RefCell<Option<Deaths>> = const { RefCell::new(None) };
+        static FULL: Cell<bool> = const { Cell::new(false) };
+    }
+
+    /// Makes the file system full, or not.
+    pub(super) fn full(full: bool) {
+        FULL.set(full);
+    }
+
+    pub(in super::super) fn before_growth(path: &Path) -> Result<(), LogError> {
+        if !FULL.get() {
+            return Ok(());
+        }
+        Err(LogError::Io { path: path.into(), step: "fallocate", source: StorageFull.into() })
     }
 
     pub(in super::super) fn before_write(space: &mut Space, offset: usize, bytes: &[u8]) {
@@ -253,11 +270,17 @@ fn an_image_that_is_not_the_committed_checkpoint_is_refused() {
     let first = fixture.stage(0, None, &of(vec![put(b"k", 1)]));
     image.apply(&first).unwrap();
     let next = build(summary(2, Some(1)), &Plan::default());
-    assert!(matches!(image.apply(&next), Err(CheckpointError::WrongBase { number: 2, base: Some(1), applied: Some(0), .. })));
+    assert!(matches!(
+        image.apply(&next),
+        Err(CheckpointError::WrongBase { number: 2, base: Some(1), applied: Some(0), .. })
+    ));
     let foreign = build(Summary { fingerprint: 1, ..summary(1, Some(0)) }, &Plan::default());
     assert!(matches!(image.apply(&foreign), Err(CheckpointError::Mismatch { what: "fingerprint", .. })));
     let wider = build(Summary { variables: 6, ..summary(1, Some(0)) }, &Plan::default());
-    assert!(matches!(image.apply(&wider), Err(CheckpointError::Mismatch { what: "variables", expected: 5, found: 6, .. })));
+    assert!(matches!(
+        image.apply(&wider),
+        Err(CheckpointError::Mismatch { what: "variables", expected: 5, found: 6, .. })
+    ));
     drop(image);
     let refused = fixture.load(&path, 1).unwrap_err();
     assert!(matches!(refused, CheckpointError::NotCommitted { committed: 1, applied: Some(0), .. }), "{refused}");
@@ -307,8 +330,30 @@ fn one_process_changes_an_image_and_others_read_it_when_it_is_at_rest() {
     assert!(matches!(fixture.load(&path, 1), Err(CheckpointError::Busy { applied: Some(0), .. })));
     keeper.apply(&next).unwrap();
     assert_eq!(contents(&fixture.load(&path, 1).unwrap()), contents(&keeper));
+    // Once the keeper is gone, one that was only read may be continued, unless the keeper went on before.
+    let (mut stale, mut fresh) = (reader, fixture.load(&path, 1).unwrap());
     drop(keeper);
-    assert!(fixture.load(&path, 1).unwrap().is_writable());
+    let last = fixture.stage(2, Some(1), &of(vec![put(b"m", 1)]));
+    assert!(matches!(stale.apply(&next), Err(CheckpointError::Busy { applied: Some(0), .. })));
+    fresh.apply(&last).unwrap();
+    assert!(fresh.is_writable());
+    drop(fresh);
+    assert!(fixture.load(&path, 2).unwrap().is_writable());
+}
+
+#[test]
+fn a_committed_complete_checkpoint_makes_the_image_that_its_keeper_had_not_made() {
+    let fixture = Fixture::new();
+    let plan = of(vec![put(b"k", 1)]);
+    let missing = |result| matches!(result, Err(CheckpointError::Log(crate::log::LogError::Io { step: "open", .. })));
+    assert!(missing(fixture.load(&fixture.image(), 0)));
+    fixture.stage(0, None, &plan);
+    assert_eq!(contents(&fixture.load(&fixture.image(), 0).unwrap()).pieces.len(), 1);
+    // One that continues another checkpoint cannot stand in for an image that is gone.
+    std::fs::remove_file(fixture.image()).unwrap();
+    fixture.stage(1, Some(0), &plan);
+    assert!(missing(fixture.load(&fixture.image(), 1)));
+    assert!(!fixture.image().exists());
 }
 
 #[test]
@@ -339,4 +384,56 @@ fn slots_that_come_and_go_do_not_make_an_image_grow() {
         image.apply(&build(summary(number, Some(number - 1)), plan)).unwrap();
     }
     assert!(image.end <= end, "{} bytes instead of {end}", image.end);
+}
+
+#[test]
+fn a_full_file_system_is_an_error_and_the_checkpoint_is_not_lost() {
+    let fixture = Fixture::new();
+    let mut image = Image::create(&fixture.image(), 0xfeed).unwrap();
+    let mut model = Model::default();
+    let first = of((0..100).map(|i| put(&[i], 10)).collect());
+    crash::full(true);
+    image.apply(&fixture.stage(0, None, &first)).unwrap();
+    model.apply(true, &first);
+    // Some of it fits, the rest does not.
+    let second = of((0..100).map(|i| put(&[i], if i < 50 { 9 } else { 3000 })).collect());
+    let delta = fixture.stage(1, Some(0), &second);
+    model.apply(false, &second);
+    for _ in 0..2 {
+        let error = image.apply(&delta).unwrap_err();
+        assert!(matches!(error, CheckpointError::Log(crate::log::LogError::Io { step: "fallocate", .. })), "{error}");
+        assert_eq!((image.applied(), image.begun()), (Some(0), Some(1)));
+    }
+    // A complete one does not fit at all, and changes nothing.
+    let complete = build(summary(1, None), &of(vec![put(b"k", 1 << 20)]));
+    assert!(image.apply(&complete).is_err());
+    assert_eq!((image.applied(), image.begun()), (Some(0), Some(1)));
+    drop(image);
+    assert!(fixture.load(&fixture.image(), 1).is_err());
+    crash::full(false);
+    assert_eq!(contents(&fixture.load(&fixture.image(), 1).unwrap()), model);
+}
+
+#[test]
+fn a_compaction_that_fails_is_reported_and_leaves_the_image_as_it_was() {
+    let fixture = Fixture::new();
+    let mut image = Image::create(&fixture.image(), 0xfeed).unwrap();
+    std::fs::create_dir(fixture.keeper().join("image.compact")).unwrap();
+    let plan = of((0..100).map(|i| put(&[i], 40)).collect());
+    image.apply(&build(summary(0, None), &plan)).unwrap();
+    let gone = of((0..90).map(|i| OwnPiece::Remove(vec![i])).collect());
+    let applied = image.apply(&build(summary(1, Some(0)), &gone)).unwrap();
+    assert!(matches!(applied.compaction, Some(Err(CheckpointError::Log(_)))));
+    assert_eq!(contents(&image).pieces.len(), 10);
+    let applied = image.apply(&build(summary(2, Some(1)), &of(vec![]))).unwrap();
+    assert!(applied.compaction.is_none(), "not tried again at once");
+    assert_eq!(contents(&fixture.load(&fixture.image(), 2).unwrap()), contents(&image));
+}
+
+#[test]
+fn keeper_and_loader_may_be_any_thread() {
+    fn sendable<T: Send>() {}
+    sendable::<Image>();
+    sendable::<crate::checkpoint::Staging>();
+    sendable::<crate::checkpoint::DeltaSender>();
 }

@@ -16,8 +16,8 @@ pub struct StagedFile {
     pub epoch: u64,
     /// Its number.
     pub number: u64,
-    /// The file; [`Delta::open`](crate::checkpoint::Delta::open) reads it, [`DeltaHead::open`](crate::checkpoint::DeltaHead::open)
-    /// its first part.
+    /// The file; [`Delta::open`](crate::checkpoint::Delta::open) reads it,
+    /// [`DeltaHead::open`](crate::checkpoint::DeltaHead::open) its first part.
     pub path: PathBuf,
 }
 
@@ -106,8 +106,8 @@ impl StageDir {
 
     /// The staged file of a committed checkpoint, if it is there.
     ///
-    /// Several epochs may have staged one number, but once one of them is committed, later epochs count on from it: so it is the
-    /// one of the latest epoch.
+    /// Several epochs may have staged one number, but once one of them is committed, later epochs count on from it: so
+    /// it is the one of the latest epoch.
     ///
     /// # Errors
     /// [`CheckpointError::Io`].
@@ -115,8 +115,9 @@ impl StageDir {
         Ok(self.files()?.into_iter().rfind(|file| file.number == number))
     }
 
-    /// Removes every staged file that is neither the committed one nor of the current epoch, and returns what was removed. Call it
-    /// whenever an epoch begins, before anything staged is looked at: an uncommitted delta must not survive a fence.
+    /// Removes every staged file that is neither the committed one nor of the current epoch, and returns what was
+    /// removed. Call it whenever an epoch begins, before anything staged is looked at: an uncommitted delta must not
+    /// survive a fence.
     ///
     /// # Errors
     /// [`CheckpointError::Io`]; calling it again goes on.

@@ -1,5 +1,5 @@
-//! The steps that change the stage directory, behind a trait so that a test can let each one fail. Invariant: no state; a step
-//! that failed may be done again.
+//! The steps that change the stage directory, behind a trait so that a test can let each one fail. Invariant: no state;
+//! a step that failed may be done again.
 
 use std::fs::{File, OpenOptions};
 use std::io;

@@ -1,14 +1,15 @@
-//! The keeper's side of the `ckpt` log: every delta becomes a file, before its commit. Invariant: the log is trimmed only behind
-//! bytes that are in a file, and a file of a delta's final name is whole and checked.
+//! The keeper's side of the `ckpt` log: every delta becomes a file, before its commit. Invariant: the log is trimmed
+//! only behind bytes that are in a file, and a file of a delta's final name is whole and checked.
 //!
 //! ```text
-//! stage/<epoch>-<number>.<begin>-<length>.part     being received; begin: position of the delta in the log; length: its bytes
-//! stage/<epoch>-<number>                           staged: exactly the bytes of the delta (see `delta`)
+//! stage/<epoch>-<number>.<begin>-<length>.part   being received; where it begins in the log, and its bytes in all
+//! stage/<epoch>-<number>                         staged: exactly the bytes of the delta (see `delta`)
 //! ```
 //!
-//! All that a new keeper must know about a half-received delta is in its name, so it cannot be half-written, and where a chunk
-//! goes follows from its position in the log: a new keeper goes on where the log is trimmed to, and what its predecessor wrote
-//! without trimming is written again. The files survive the process; surviving the host is the file system's business.
+//! All that a new keeper must know about a half-received delta is in its name, so it cannot be half-written, and where
+//! a chunk goes follows from its position in the log: a new keeper goes on where the log is trimmed to, and what its
+//! predecessor wrote without trimming is written again. The files survive the process; surviving the host is the file
+//! system's business.
 
 mod dir;
 mod files;
@@ -39,7 +40,8 @@ pub struct Staged {
     pub delta: Delta,
 }
 
-/// Receives deltas from the `ckpt` log. One process at a time, the keeper, has it, and with it the right to trim that log.
+/// Receives deltas from the `ckpt` log. One process at a time, the keeper, has it, and with it the right to trim that
+/// log.
 ///
 /// See [`DeltaSender`](super::DeltaSender) for an example.
 #[derive(Debug)]
@@ -50,8 +52,8 @@ pub struct Staging {
 }
 
 impl Staging {
-    /// Continues where `log` is trimmed to, with what the previous keeper left in the directory, which is created if it is not
-    /// there. Part files that the log no longer continues are removed.
+    /// Continues where `log` is trimmed to, with what the previous keeper left in the directory, which is created if it
+    /// is not there. Part files that the log no longer continues are removed.
     ///
     /// # Errors
     /// [`CheckpointError::Io`].
@@ -64,13 +66,13 @@ impl Staging {
         Ok(Staging { reader: log.reader(log.trimmed()), log, receiver })
     }
 
-    /// Takes what is published, up to the end of the next delta, trims the log behind it, and returns the delta if it is whole;
-    /// `None` when nothing more is published. Ring the master if [`position`](Self::position) moved: the log has room again.
-    /// After a restart of the keeper a delta may be returned that its predecessor had returned.
+    /// Takes what is published, up to the end of the next delta, trims the log behind it, and returns the delta if it
+    /// is whole; `None` when nothing more is published. Ring the master if [`position`](Self::position) moved: the log
+    /// has room again. After a restart of the keeper a delta may be returned that its predecessor had returned.
     ///
     /// # Errors
-    /// `Io`: nothing is lost, call again when the cause is gone (a full file system). `Log`: the log itself is damaged. Anything
-    /// else is an error in what was received: that delta is discarded, further calls go on behind it.
+    /// `Io`: nothing is lost, call again when the cause is gone (a full file system). `Log`: the log itself is damaged.
+    /// Anything else is an error in what was received: that delta is discarded, further calls go on behind it.
     pub fn step(&mut self) -> Result<Option<Staged>, CheckpointError> {
         self.step_below(u64::MAX)
     }
@@ -103,8 +105,8 @@ impl Staging {
         }
     }
 
-    /// For an epoch that is fenced: takes what lies below its closing position in the `ckpt` log, and when that returns `None`,
-    /// discards what is incomplete. Call it until then.
+    /// For an epoch that is fenced: takes what lies below its closing position in the `ckpt` log, and when that returns
+    /// `None`, discards what is incomplete. Call it until then.
     ///
     /// ```
     /// use ftmb_runtime::checkpoint::{DeltaBuilder, DeltaSender, Staging, Summary};

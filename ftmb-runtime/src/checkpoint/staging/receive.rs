@@ -1,16 +1,17 @@
-//! What happens with each frame of the `ckpt` log. Invariant: taking a frame twice, also after a crash in between, leaves the
-//! same files as taking it once.
+//! What happens with each frame of the `ckpt` log. Invariant: taking a frame twice, also after a crash in between,
+//! leaves the same files as taking it once.
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use zerocopy::FromBytes;
 
+use super::Staged;
 use super::dir::{PartName, StageDir};
 use super::files::Files;
-use super::Staged;
-use crate::checkpoint::delta::{Delta, HEAD};
+use crate::checkpoint::delta::Delta;
 use crate::checkpoint::error::{CheckpointError, damaged, io_error};
+use crate::checkpoint::head::HEAD;
 use crate::checkpoint::stream::{Edge, KIND_BEGIN, KIND_DATA, KIND_END, Span};
 use crate::log::FrameRef;
 
@@ -38,12 +39,14 @@ pub(super) struct Receiver {
     part: Option<Part>,
     /// After something was refused: frames are passed over up to the next delta.
     skipping: bool,
+    /// Where the log was taken up.
+    from: u64,
 }
 
 impl Receiver {
     /// Takes up the part that a log read from `from` continues; removes others.
     pub(super) fn resume(dir: StageDir, from: u64, files: Box<dyn Files>) -> Result<Receiver, CheckpointError> {
-        let mut receiver = Receiver { dir, files, part: None, skipping: false };
+        let mut receiver = Receiver { dir, files, part: None, skipping: false, from };
         for name in receiver.dir.parts()? {
             let path = receiver.dir.path().join(name.to_string());
             let continued = name.span.begin <= from && name.span.end().is_some_and(|end| from <= end);
@@ -140,6 +143,8 @@ impl Receiver {
             Some(part) => &part.path,
             // The previous keeper renamed it and died before it trimmed the log.
             None if path.exists() => &path,
+            // And it was discarded since.
+            None if position == self.from => return Ok(Outcome::Taken),
             None => return Ok(Outcome::Refused(damaged(log, position, "the beginning of a delta", number))),
         };
         let mut delta = match Delta::open(source) {

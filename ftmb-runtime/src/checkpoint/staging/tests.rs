@@ -1,4 +1,5 @@
-//! Staging: whatever the keeper and the file system do, every delta that was sent whole is staged once, whole, and nothing else.
+//! Staging: whatever the keeper and the file system do, every delta that was sent whole is staged once, whole, and
+//! nothing else.
 
 use std::fs::File;
 use std::io;
@@ -67,7 +68,11 @@ fn delta(epoch: u64, number: u64, size: usize) -> Delta {
     let mut builder = DeltaBuilder::new(summary);
     let value: Vec<u8> = (0..size).map(|i| (i as u64 * 7 + epoch + number) as u8).collect();
     let put = crate::state::Piece::Put { key: &[], value: &value };
-    builder.variable(0, |out| Ok::<_, ()>(crate::state::encode_piece(out, put))).unwrap();
+    let capture = |out: &mut Vec<u8>| {
+        crate::state::encode_piece(out, put);
+        Ok::<_, ()>(())
+    };
+    builder.variable(0, capture).unwrap();
     builder.finish()
 }
 
@@ -145,7 +150,8 @@ proptest! {
         }
         prop_assert_eq!(log.used(), 0);
         let found: Vec<_> = staging.dir().files().unwrap();
-        prop_assert_eq!(names(dir.path()).len(), found.len(), "nothing but staged deltas is left: {:?}", names(dir.path()));
+        let names = names(dir.path());
+        prop_assert_eq!(names.len(), found.len(), "nothing but staged deltas is left: {:?}", names);
         let found: std::collections::BTreeMap<_, _> =
             found.into_iter().map(|file| ((file.epoch, file.number), std::fs::read(file.path).unwrap())).collect();
         prop_assert!(found == expected, "{:?} instead of {:?}", found.keys(), expected.keys());
@@ -268,4 +274,18 @@ fn a_directory_that_cannot_be_made_is_an_error_that_names_it() {
     let file = dir.path().join("stage");
     std::fs::write(&file, b"").unwrap();
     assert!(StageDir::create(&file).is_err());
+}
+
+#[test]
+fn a_keeper_that_died_before_its_last_trim_leaves_nothing_that_disturbs_the_next_one() {
+    let (dir, log) = (tempfile::tempdir().unwrap(), log());
+    DeltaSender::new(delta(1, 0, 1000)).step(&mut log.writer().unwrap());
+    // Creates, writes, renames, and dies before it trims.
+    let dying = || Box::new(Faulty { left: Arc::new(AtomicI64::new(2)), failure: Failure::Died });
+    assert!(Staging::with_files(dir.path(), log.clone(), dying()).unwrap().step().is_err());
+    assert_eq!(names(dir.path()), ["1-0"]);
+    let mut next = Staging::open(dir.path(), log.clone()).unwrap();
+    next.dir().discard_uncommitted(None, 2).unwrap();
+    assert!(next.step().unwrap().is_none());
+    assert_eq!((names(dir.path()).len(), log.used()), (0, 0));
 }

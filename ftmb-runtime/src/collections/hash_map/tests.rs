@@ -315,7 +315,7 @@ fn an_entry_that_changes_often_is_written_once() {
 
 #[test]
 fn nothing_is_missed_when_generations_start_over() {
-    let mut map: Map = (0..4).map(|key| (key, String::new())).collect();
+    let mut map: Map = (0..100).map(|key| (key, String::new())).collect();
     let mut place = Place::new();
     let mut twin = Map::new();
     // Stamped with generation 1, which comes again after the last.
@@ -326,6 +326,45 @@ fn nothing_is_missed_when_generations_start_over() {
     map.values_mut().for_each(|value| value.push('y'));
     restore(&mut twin, &capture(&mut map, Extent::Changed, &mut place), false).unwrap();
     assert_eq!(map, twin);
+}
+
+#[test]
+fn what_is_restored_over_a_captured_map_is_not_relative_to_its_capture() {
+    let (mut map, mut place) = (Map::from([(1, "one".into())]), Place::new());
+    let mut twin = Map::new();
+    restore(&mut twin, &capture(&mut map, Extent::Changed, &mut place), false).unwrap();
+    let other = capture(&mut Map::from([(2, "two".into())]), Extent::All, &mut Place::new());
+    restore(&mut map, &other, false).unwrap();
+    restore(&mut twin, &capture(&mut map, Extent::Changed, &mut place), false).unwrap();
+    assert_eq!(map, twin);
+}
+
+#[test]
+fn the_last_of_several_pieces_for_a_slot_counts() {
+    let mut map = HashMap::<u8, u8>::new();
+    for (slot, value) in [(2u32, 1u8), (0, 1), (1, 1), (2, 2), (0, 2)] {
+        map.restore(Piece::Put { key: &slot.to_le_bytes(), value: &[1, slot as u8, value] }).unwrap();
+    }
+    map.restore(Piece::Put { key: &[], value: &[3, 3, 4] }).unwrap();
+    map.restored().unwrap();
+    assert!(map.into_iter().eq([(0, 2), (1, 1), (2, 2)]));
+}
+
+#[test]
+fn a_vacant_slot_that_a_delta_forgets_is_an_error() {
+    let mut map = HashMap::<u8, u8>::new();
+    let batches: [&[(&[u8], &[u8])]; 2] = [
+        &[(&[], &[2, 0, 4]), (&[0, 0, 0, 0], &[0, 0]), (&[1, 0, 0, 0], &[0, 1])],
+        &[(&[], &[2, 1, 4]), (&[0, 0, 0, 0], &[1, 7, 7])],
+    ];
+    let mut outcomes = Vec::new();
+    for batch in batches {
+        batch.iter().for_each(|(key, value)| map.restore(Piece::Put { key, value }).unwrap());
+        outcomes.push(map.restored());
+    }
+    let forgotten = StateError::FreeOrder { entry: 1, place: 1, problem: "no longer exists" };
+    assert_eq!(outcomes, [Ok(()), Err(forgotten)]);
+    assert!(map.is_empty());
 }
 
 #[test]

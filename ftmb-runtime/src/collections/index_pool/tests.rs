@@ -139,7 +139,9 @@ proptest! {
         after in prop::collection::vec(op(), 0..30),
     ) {
         let mut pool = pool();
-        ops.iter().for_each(|op| drop(apply(&mut pool, op)));
+        for op in &ops {
+            apply(&mut pool, op);
+        }
         let bytes = capture(&mut pool, Extent::All, &mut Place::new());
         let mut pieces: Vec<(Vec<u8>, Vec<u8>)> = PieceReader::new(&bytes)
             .filter_map(|piece| match piece.unwrap() {
@@ -166,7 +168,9 @@ proptest! {
         }
         let _ = outcome.and(pool.restored());
         check(&pool);
-        after.iter().for_each(|op| drop(apply(&mut pool, op)));
+        for op in &after {
+            apply(&mut pool, op);
+        }
         check(&pool);
     }
 }
@@ -191,6 +195,17 @@ fn contradictions_are_named() {
         Err(StateError::FreeOrder { place: 4, problem: "another entry has", .. })
     ));
     assert!(matches!(load(&[index(10, &[0])]), Err(StateError::Count { .. })));
+}
+
+#[test]
+fn an_index_that_comes_late_gets_the_place_of_its_ticket() {
+    let mut pool = IndexPool::new(10..14);
+    for (index, ticket) in [(10u32, 5), (11, 4)] {
+        pool.restore(Piece::Put { key: &[], value: &[10, 4, 4, 6] }).unwrap();
+        pool.restore(Piece::Put { key: &index.to_le_bytes(), value: &[1, ticket] }).unwrap();
+        pool.restored().unwrap();
+    }
+    assert!(pool.free().eq([12, 13, 11, 10]));
 }
 
 #[test]

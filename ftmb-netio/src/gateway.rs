@@ -1,0 +1,244 @@
+//! The gateway process: input logger, output logger and supervisor in one loop of one thread. Invariant: whatever it holds that
+//! a successor needs is in the logs and the group record before anybody outside can see its effect.
+//!
+//! ```text
+//! turn:  ports ─▶ input logger ─▶ publish ─▶ tell ports | output logger ─▶ ports, flush, record
+//!        now and then, and when something happened:       supervisor step, checkpoint step
+//! ```
+
+mod config;
+mod ports;
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use ftmb_runtime::worker::Polling;
+use tracing::{info, warn};
+
+use crate::checkpoints::Checkpoints;
+use crate::error::Error;
+use crate::group_dir::GroupDir;
+use crate::group_record::{GroupRecord, Identity, Stat};
+use crate::input_logger::InputLogger;
+use crate::output_logger::{Base, OneHost, OutputLogger};
+use crate::supervisor::{Factory, Supervisor};
+
+pub use config::GatewayConfig;
+pub use ports::{PortSet, Reply};
+
+/// Frames taken from a port in one turn.
+const BATCH: usize = 64;
+/// How often supervisor and checkpoints are looked after without a reason, ns.
+const ROUND: u64 = 100_000;
+/// Empty turns before the thread yields, and before it blocks.
+const SPINS: u32 = 32;
+const YIELDS: u32 = 48;
+/// How long it blocks at most: ports may have news that ring no bell.
+const NAP: Duration = Duration::from_millis(1);
+/// How long a stopped group may take to drain.
+const DRAIN: u64 = 10_000_000_000;
+
+/// The gateway of a group on one host.
+#[derive(Debug)]
+pub struct Gateway {
+    record: GroupRecord,
+    config: GatewayConfig,
+    ports: PortSet,
+    il: InputLogger,
+    ol: OutputLogger,
+    supervisor: Supervisor,
+    checkpoints: Checkpoints,
+    next_round: u64,
+    stopping_since: Option<u64>,
+    done: bool,
+}
+
+impl Gateway {
+    /// Attaches to a group whose directory, record and logs the parent has created, as its first gateway or as the successor
+    /// of one that died: members are adopted, ports resumed, the output logger rebuilt from the committed checkpoint.
+    ///
+    /// # Errors
+    /// [`Error::InUse`] if another gateway is alive; otherwise what is wrong with record, logs, image or ports.
+    pub fn attach(
+        dir: &GroupDir,
+        fingerprint: u64,
+        config: GatewayConfig,
+        mut ports: PortSet,
+        factory: Factory,
+    ) -> Result<Gateway, Error> {
+        let record = GroupRecord::open(&dir.record_path(), fingerprint)?;
+        let me = Identity::mine();
+        if let Some(other) = record.gateway().filter(|other| *other != me && Identity::of(other.pid) == Some(*other)) {
+            return Err(Error::InUse { path: dir.path().into(), pid: other.pid });
+        }
+        record.set_gateway(me);
+        record.add_stat(Stat::Gateways, 1);
+        record.gateway_bell().adopt();
+        let logs = dir.open_logs(record.cores(), fingerprint)?;
+        let state_dir = config.state_dir.as_deref();
+        let (image, stage) = (dir.image(state_dir), dir.stage(state_dir));
+        let checkpoints = Checkpoints::new(record.clone(), &stage, config.checkpoint_interval.as_nanos() as u64)?;
+        // First the members: whoever is fenced or adopted, the record says so from here on.
+        let supervisor = Supervisor::start(record.clone(), config.standby, factory)?;
+        let base = load_base(&record, &image, &stage, fingerprint)?;
+        let il = InputLogger::attach(record.clone(), &logs, &ports.ids())?;
+        ports.resume(|object| il.resume_at(object))?;
+        let ol = OutputLogger::new(record.clone(), logs, Box::new(OneHost), base)?;
+        info!(epoch = record.epoch(), committed = ?record.committed(), "the gateway is up");
+        Ok(Gateway {
+            record,
+            config,
+            ports,
+            il,
+            ol,
+            supervisor,
+            checkpoints,
+            next_round: 0,
+            stopping_since: None,
+            done: false,
+        })
+    }
+
+    /// Runs until the group ends: in good order, by [`GroupRecord::stop`], or because it cannot go on. The record says which
+    /// ([`GroupRecord::ended`]). An error that is not [final](Error::is_final) leaves the members alive for the next gateway.
+    ///
+    /// # Errors
+    /// Whatever ended it, but a stop.
+    pub fn run(mut self) -> Result<(), Error> {
+        let result = self.serve();
+        match &result {
+            Ok(()) => {
+                self.supervisor.end()?;
+                self.record.set_ended(1);
+                info!("the group has ended");
+            }
+            Err(error) if error.is_final() => {
+                tracing::error!(%error, "the group cannot go on");
+                self.supervisor.end()?;
+                self.record.set_ended(error.code());
+            }
+            Err(error) => warn!(%error, "the gateway cannot go on"),
+        }
+        self.record.parent_bell().ring();
+        result
+    }
+
+    fn serve(&mut self) -> Result<(), Error> {
+        let record = self.record.clone();
+        let mut idle = 0;
+        while !self.done {
+            if self.turn()? {
+                idle = 0;
+                continue;
+            }
+            idle += 1;
+            if self.config.polling == Polling::Dedicated || idle < SPINS {
+                std::hint::spin_loop();
+            } else if idle < YIELDS {
+                std::thread::yield_now();
+            } else {
+                let mut last_look = Ok(false);
+                // The last look is a whole turn: nothing that it finds can be slept over.
+                let look = || {
+                    last_look = self.turn();
+                    !matches!(last_look, Ok(false))
+                };
+                record.gateway_bell().wait(look, NAP);
+                if last_look? {
+                    idle = 0;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// One round of everything that does not wait; returns whether anything happened.
+    ///
+    /// # Errors
+    /// What ends the gateway.
+    pub fn turn(&mut self) -> Result<bool, Error> {
+        let mut busy = false;
+        if self.stopping_since.is_none() && self.record.committed().is_some() {
+            busy |= self.take_in()?;
+        }
+        let polled = self.ol.poll(&mut self.ports)?;
+        busy |= !polled.is_idle();
+        let now = self.record.now();
+        if polled.activated {
+            info!(epoch = self.record.epoch(), "the epoch is active");
+        }
+        if polled.activated || now >= self.next_round || self.supervisor.has_news() {
+            self.next_round = now + ROUND;
+            busy |= self.look_after(now)?;
+        }
+        Ok(busy)
+    }
+
+    /// Stamps what ports have, and ticks.
+    fn take_in(&mut self) -> Result<bool, Error> {
+        let mut taken = 0;
+        for object in 0..self.ports.len() {
+            taken += self.il.receive(object, self.ports.port(object), BATCH)?;
+        }
+        self.il.tick(self.config.tick.as_nanos() as u64);
+        if !self.il.publish() {
+            return Ok(taken != 0);
+        }
+        for object in 0..self.ports.len() {
+            let stamped = self.il.stamped(object);
+            self.ports.port(object).stamped(stamped + 1);
+        }
+        Ok(true)
+    }
+
+    fn look_after(&mut self, now: u64) -> Result<bool, Error> {
+        let mut busy = self.supervisor.step(&mut self.ol, &mut self.ports)?;
+        let keeper = self.supervisor.keeper();
+        let drain = self.stopping_since.is_some() && !self.ol.is_drained();
+        let pressed = self.il.was_full() || drain;
+        busy |= self.checkpoints.step(&mut self.ol, keeper, pressed)?;
+        self.look_for_the_end(now);
+        Ok(busy)
+    }
+
+    fn look_for_the_end(&mut self, now: u64) {
+        if self.config.end_with_parent && self.is_orphan() {
+            warn!("the parent has ended: so does the group");
+            self.done = true;
+        }
+        if self.config.end_when_exhausted && self.ports.are_exhausted() {
+            self.record.stop();
+        }
+        if !self.record.stopping() {
+            return;
+        }
+        let since = *self.stopping_since.get_or_insert_with(|| {
+            info!("stopping: draining what is stamped");
+            now
+        });
+        if self.ol.is_drained() {
+            self.done = true;
+        } else if now > since + DRAIN {
+            warn!("stopping with inputs that were stamped and not processed");
+            self.done = true;
+        }
+    }
+
+    fn is_orphan(&self) -> bool {
+        let parent = rustix::process::getppid().map(|pid| pid.as_raw_nonzero().get() as u32);
+        self.record.parent().is_some_and(|expected| parent != Some(expected.pid))
+    }
+}
+
+fn load_base(record: &GroupRecord, image: &Path, stage: &Path, fingerprint: u64) -> Result<Option<Base>, Error> {
+    record.committed().map(|committed| Base::load(image, stage, fingerprint, committed)).transpose()
+}
+
+/// Where image and staged deltas of a group live.
+pub fn state_paths(dir: &GroupDir, config: &GatewayConfig) -> (PathBuf, PathBuf) {
+    let state_dir = config.state_dir.as_deref();
+    (dir.image(state_dir), dir.stage(state_dir))
+}
+
+#[cfg(test)]
+mod tests;

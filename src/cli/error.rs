@@ -1,0 +1,111 @@
+//! Why a command could not do what it was asked. Invariant: the message says which group, and what was expected of it.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// Why a command failed.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum CommandError {
+    /// No group of this name is there.
+    #[error("{}: no group runs here", path.display())]
+    NoGroup {
+        /// Where it was looked for.
+        path: PathBuf,
+    },
+    /// Several groups are there, and none was named.
+    #[error("{}: several groups run here, name one by --instance: {}", root.display(), names.join(", "))]
+    WhichGroup {
+        /// Where they are.
+        root: PathBuf,
+        /// Their names.
+        names: Vec<String>,
+    },
+    /// A group without ports.
+    #[error("no ports: expected --port NAME=KIND:... or [ports.NAME] in the configuration file")]
+    NoPorts,
+    /// A port of a kind that only `demo` can serve.
+    #[error("port `{name}`: ports of kind `memory` belong to `demo`, expected another kind for `up`")]
+    MemoryPort {
+        /// The port.
+        name: String,
+    },
+    /// The gateway process ended, and starting it again does not help.
+    #[error("the gateway ended ({how}) {starts} times without getting anywhere; its output says why")]
+    Gateway {
+        /// How it ended last.
+        how: String,
+        /// How often it was started.
+        starts: u64,
+    },
+    /// The group cannot go on.
+    #[error("the group has ended: {why}; the output above says more")]
+    Ended {
+        /// Why.
+        why: &'static str,
+    },
+    /// Something did not happen in time.
+    #[error("waited {} s in vain for {what}", waited.as_secs())]
+    Timeout {
+        /// For what.
+        what: &'static str,
+        /// How long.
+        waited: Duration,
+    },
+    /// The command was interrupted.
+    #[error("interrupted")]
+    Interrupted,
+    /// A file is not one of a group.
+    #[error("{}: expected a log or a group record, found magic {found:#018x}", path.display())]
+    NotALog {
+        /// The file.
+        path: PathBuf,
+        /// Its first 8 bytes.
+        found: u64,
+    },
+    /// A log of a kind that this build does not know.
+    #[error("{}: at byte 12: expected a kind of log from 1 to 5, found {found}", path.display())]
+    LogKind {
+        /// The file.
+        path: PathBuf,
+        /// The kind.
+        found: u32,
+    },
+    /// A frame does not hold what frames of its log hold.
+    #[error("{}: position {position}: expected a header of {expected} bytes and its packet, found {found} bytes", path.display())]
+    ShortFrame {
+        /// The file.
+        path: PathBuf,
+        /// Where the frame starts.
+        position: u64,
+        /// Bytes of the header.
+        expected: usize,
+        /// Bytes of the frame's payload.
+        found: usize,
+    },
+    /// `demo` saw what must never be seen.
+    #[error("{lost} packets lost, {duplicated} duplicated, {contradicted} contradicted; expected none")]
+    Broken {
+        /// Packets that should have come out and did not.
+        lost: u64,
+        /// Packets that came out twice.
+        duplicated: u64,
+        /// Packets that should not have come out like this.
+        contradicted: u64,
+    },
+    /// The operating system refused a step.
+    #[error("{step} failed")]
+    Io {
+        /// What was tried.
+        step: &'static str,
+        /// The reason.
+        #[source]
+        source: std::io::Error,
+    },
+}
+
+impl CommandError {
+    pub(crate) fn io(step: &'static str) -> impl FnOnce(std::io::Error) -> CommandError {
+        move |source| CommandError::Io { step, source }
+    }
+}

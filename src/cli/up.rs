@@ -1,0 +1,84 @@
+//! `up`: runs a group until it is interrupted or its captures have been read. Invariant: when it returns, everything that was
+//! stamped has been processed and released, and nothing of the group is left.
+
+use std::time::Duration;
+
+use ftmb_netio::group_record::{CoreStat, GroupRecord, Stat};
+use ftmb_netio::port::PortKind;
+
+use super::parent::{Health, Parent};
+use super::table::{bytes, count, ns};
+use super::{CommandError, GroupOptions, Program, Signals, print};
+use crate::Result;
+
+/// How often the parent looks after the gateway without being rung.
+const ROUND: Duration = Duration::from_millis(20);
+
+pub(super) fn run(options: &GroupOptions, program: &Program<'_>) -> Result<()> {
+    let config = options.load(program.name)?;
+    if config.ports().is_empty() {
+        return Err(CommandError::NoPorts.into());
+    }
+    if let Some(port) = config.ports().iter().find(|port| matches!(port.kind(), PortKind::Memory)) {
+        return Err(CommandError::MemoryPort { name: port.name().into() }.into());
+    }
+    let layout = (program.layout)(&config)?;
+    let signals = Signals::catch()?;
+    let mut parent = Parent::start(config, layout, rand::random(), false)?;
+    let (name, cores) = (parent.config().name().to_owned(), parent.config().cores());
+    tracing::info!(name, cores, "the group is up");
+    let record = parent.record().clone();
+    while parent.look()? != Health::Ended {
+        if signals.came() {
+            parent.stop()?;
+            break;
+        }
+        record.parent_bell().wait(|| signals.came() || record.ended() != 0, ROUND);
+    }
+    print(&summary(&name, &record))
+}
+
+/// What was done, in words.
+fn summary(name: &str, record: &GroupRecord) -> String {
+    let sum = |stat| (0..record.cores()).map(|core| record.core_stat(core, stat)).sum::<u64>();
+    let (checkpoints, takeovers) = (record.stat(Stat::Checkpoints), record.stat(Stat::Takeovers));
+    let mut text = format!(
+        "{name}: {} packets in ({}), {} released ({}) in {}; {} checkpoints, {} takeovers\n",
+        count(sum(CoreStat::Stamped)),
+        bytes(sum(CoreStat::StampedBytes)),
+        count(sum(CoreStat::Released)),
+        bytes(sum(CoreStat::ReleasedBytes)),
+        ns(record.now()),
+        count(checkpoints),
+        count(takeovers),
+    );
+    let mut mention = |stat, what: &str| {
+        let number = record.stat(stat);
+        if number != 0 {
+            text += &format!("{name}: {} {what}\n", count(number));
+        }
+    };
+    mention(Stat::DroppedAtDoor, "packets dropped at the door, because an input log was full");
+    mention(Stat::Oversized, "packets refused, because they are longer than 66 KiB");
+    mention(Stat::SendErrors, "outputs refused by their port");
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ftmb_netio::group_record::Birth;
+
+    #[test]
+    fn the_summary_mentions_drops_only_if_there_are_any() {
+        let record = GroupRecord::anonymous(Birth::now(2, 0)).expect("memory");
+        record.add_core_stat(0, CoreStat::Stamped, 1500);
+        record.add_core_stat(1, CoreStat::Stamped, 500);
+        let text = summary("nat", &record);
+        assert!(text.starts_with("nat: 2,000 packets in (0 B), 0 released (0 B) in "), "{text}");
+        assert_eq!(text.lines().count(), 1);
+        record.add_stat(Stat::DroppedAtDoor, 3);
+        let text = summary("nat", &record);
+        assert_eq!(text.lines().nth(1), Some("nat: 3 packets dropped at the door, because an input log was full"));
+    }
+}

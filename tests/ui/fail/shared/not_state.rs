@@ -1,0 +1,35 @@
+//! The message names the field and points at the type inside it.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, RwLock};
+
+struct Entry {
+    port: u16,
+}
+
+#[ftmb::shared]
+struct Nat {
+    flows: RwLock<HashMap<u32, Entry>>,
+    shards: Vec<Mutex<Entry>>,
+    current: Entry,
+    #[ftmb(per_core)]
+    cache: Option<Entry>,
+}
+
+#[ftmb::middlebox]
+impl Nat {
+    fn new() -> Self {
+        Self {
+            flows: RwLock::new(HashMap::new()),
+            shards: Vec::new(),
+            current: Entry { port: 1 },
+            cache: None,
+        }
+    }
+
+    fn port(&self) -> u16 {
+        self.current.port
+    }
+}
+
+fn main() {}
