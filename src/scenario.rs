@@ -82,6 +82,13 @@ impl Frame {
         Frame { port, bytes, number }
     }
 
+    /// Makes it another packet, in the same memory.
+    pub(crate) fn refill(&mut self, port: PortId, bytes: &[u8], number: u64) {
+        self.bytes.clear();
+        self.bytes.extend_from_slice(bytes);
+        (self.port, self.number) = (port, number);
+    }
+
     /// The port that it went into or came out of.
     pub fn port(&self) -> PortId {
         self.port

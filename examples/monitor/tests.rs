@@ -33,7 +33,7 @@ fn a_run_without_faults_has_no_contradiction_and_nothing_missing() {
     assert!(answers.len() > 8, "{}", answers.len());
     let (_, last) = &answers[answers.len() - 1];
     assert!(last.packets > 50_000 && last.top.len() == 16, "{last:?}");
-    // the sketch found the flows that have many packets, and the table has their exact counts
+    // the list has the flows that have many packets, and the table has their exact counts
     assert!(last.top[..6].iter().all(|(_, tally)| tally.packets > last.packets / 64), "{last:?}");
 }
 

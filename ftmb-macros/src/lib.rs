@@ -40,12 +40,14 @@
 //! self.names.len()               { let cell = Probe::new(&self.names).__ftmb_access(); (*cell).len() }
 //! self.names.push(self.next())   match (self.next(),) { (arg,) => { let cell = ..; (*cell).push(arg) } }
 //! self.flows.read().unwrap()     (*Probe::new(&self.flows).__ftmb_access()).read().unwrap()      lifetimes intact
-//! self.generation += 1           *update(&self.generation) += 1
+//! self.generation += 1           *Probe::new(&self.generation).__ftmb_update() += 1
 //! ```
 
 #![forbid(unsafe_code)]
 
 mod errors;
+#[cfg(test)]
+mod expansion_tests;
 mod field_type;
 mod middlebox;
 mod options;

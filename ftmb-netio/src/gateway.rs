@@ -239,6 +239,3 @@ pub fn state_paths(dir: &GroupDir, config: &GatewayConfig) -> (PathBuf, PathBuf)
     let state_dir = config.state_dir.as_deref();
     (dir.image(state_dir), dir.stage(state_dir))
 }
-
-#[cfg(test)]
-mod tests;

@@ -47,9 +47,7 @@ impl GroupLogs {
     /// # Errors
     /// [`Error::Log`].
     pub fn anonymous(cores: usize, sizes: LogSizes, fingerprint: u64) -> Result<GroupLogs, Error> {
-        GroupLogs::make(cores, true, |kind, _| {
-            Log::anonymous(LogSpec { kind, capacity: sizes.of(kind), fingerprint })
-        })
+        GroupLogs::make(cores, true, |kind, _| Log::anonymous(LogSpec { kind, capacity: sizes.of(kind), fingerprint }))
     }
 
     fn make(
@@ -252,7 +250,13 @@ impl GroupDir {
     ///
     /// # Errors
     /// [`Error::LogSize`] for sizes that cannot work, [`Error::Log`] (a full file system shows here).
-    pub fn create_logs(&self, cores: usize, sizes: LogSizes, fingerprint: u64, ports: bool) -> Result<GroupLogs, Error> {
+    pub fn create_logs(
+        &self,
+        cores: usize,
+        sizes: LogSizes,
+        fingerprint: u64,
+        ports: bool,
+    ) -> Result<GroupLogs, Error> {
         sizes.check()?;
         GroupLogs::make(cores, ports, |kind, name| {
             Log::create(&self.path.join(name), LogSpec { kind, capacity: sizes.of(kind), fingerprint })

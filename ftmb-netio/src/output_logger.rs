@@ -142,8 +142,10 @@ impl OutputLogger {
             let released = self.record.released(core);
             lanes.push(Lane::new(core, det, out, base, epoch.number, released)?);
         }
-        let waits_for_first =
-            self.record.takeover(epoch.number).is_some_and(|takeover| takeover.detected != 0 && takeover.first_output == 0);
+        let waits_for_first = self
+            .record
+            .takeover(epoch.number)
+            .is_some_and(|takeover| takeover.detected != 0 && takeover.first_output == 0);
         self.reign = Some(Reign { epoch, tables, lanes, active, waits_for_first });
         Ok(())
     }

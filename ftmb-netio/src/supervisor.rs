@@ -88,7 +88,10 @@ pub struct Supervisor {
 
 impl std::fmt::Debug for Supervisor {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Supervisor").field("mode", &self.mode).field("processes", &self.processes).finish_non_exhaustive()
+        f.debug_struct("Supervisor")
+            .field("mode", &self.mode)
+            .field("processes", &self.processes)
+            .finish_non_exhaustive()
     }
 }
 
@@ -198,7 +201,10 @@ impl Supervisor {
             self.standby_failures += 1;
             if self.standby_failures > MAX_FAILURES {
                 self.standby_not_before = exit.at + STANDBY_DELAY;
-                error!(failures = self.standby_failures, "no standby stays alive: the group goes on without for a while");
+                error!(
+                    failures = self.standby_failures,
+                    "no standby stays alive: the group goes on without for a while"
+                );
             }
         }
         self.bury(slot)

@@ -82,8 +82,8 @@ fn a_master_killed_again_while_its_successor_replays_is_replaced_once_more() {
     for pause in [0, 100, 300, 1000, 3000] {
         group.complete();
         group.send(1500);
-        group.kill_master();
         let epoch = group.record.epoch();
+        group.kill_master();
         group.wait("the next epoch", |group| group.record.epoch() != epoch);
         std::thread::sleep(std::time::Duration::from_micros(pause));
         group.kill_master();
@@ -167,4 +167,28 @@ fn a_checkpoint_on_request_is_committed() {
     group.record.gateway_bell().ring();
     group.wait("the checkpoint", |group| group.record.answered() >= serial);
     group.stop();
+}
+
+#[test]
+fn a_divergence_in_replay_ends_the_group_and_is_not_tried_again() {
+    let mut group = Group::start(StandbyMode::Passive);
+    group.complete();
+    group.send(500);
+    group.sabotage("divergence");
+    group.kill_master();
+    let record = group.record.clone();
+    assert_eq!(group.ended(), 2);
+    assert_eq!(record.epoch(), 2);
+}
+
+#[test]
+fn takeovers_that_fail_again_and_again_end_the_group() {
+    let mut group = Group::start(StandbyMode::Passive);
+    group.complete();
+    group.send(500);
+    group.sabotage("exit");
+    group.kill_master();
+    let record = group.record.clone();
+    assert_eq!(group.ended(), 4);
+    assert!((12..=14).contains(&record.epoch()), "{}", record.epoch());
 }

@@ -4,6 +4,9 @@
 //! `base` is stored before `rel` is incremented, both with release order, and every condition is an equality on one of them
 //! that stays true until the word that needs it has passed. So any number of threads may own cursors over one [`Tables`].
 
+#[cfg(loom)]
+use loom::sync::atomic::{AtomicU32, Ordering};
+#[cfg(not(loom))]
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use crate::determinant::{Kind, Word};
@@ -148,10 +151,10 @@ impl Cursor {
                         break;
                     }
                     let closed = count.wrapping_add(1);
-                    // Release, base first; pairs with the Acquire loads of `base` and `rel`. A plain store of `rel` will do:
-                    // between this word's condition and its closing no other section of the variable can close.
-                    cell.base.store(closed, Ordering::Release);
-                    cell.rel.store(closed, Ordering::Release);
+                    // Release, base first; pairs with the Acquire loads of `base` and `rel`. An add, not a store: a reader of the
+                    // new `base` may pass and close between the two.
+                    cell.base.store(count.wrapping_add(1), Ordering::Release);
+                    cell.rel.fetch_add(1, Ordering::Release);
                 }
                 Some(Kind::ReadNarrow) => {
                     // Acquire; pairs with the Release stores of `base`.

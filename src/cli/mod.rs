@@ -49,7 +49,7 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Run a group on this host, until it is interrupted or its captures have been read.
-    Up(GroupOptions),
+    Up(up::UpOptions),
     /// Kill the middlebox under load, several times, and check every packet that comes out. Needs no privileges, no files.
     Demo(Box<demo::DemoOptions>),
     /// Show how a running group is.

@@ -16,9 +16,6 @@ pub(crate) struct GroupOptions {
     /// Configuration file (TOML); options on the command line win over it
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
-    /// A port: NAME=pcap:IN[:OUT][,pace=timestamps|flat|RATE]. May be given several times
-    #[arg(long = "port", value_name = "NAME=KIND:...")]
-    ports: Vec<PortSpec>,
     /// Worker threads, 1 to 32
     #[arg(long, value_name = "N")]
     cores: Option<u64>,
@@ -36,7 +33,7 @@ pub(crate) struct GroupOptions {
     checkpoint_interval: Option<u64>,
     /// Name of the group [default: that of the program]
     #[arg(long, value_name = "NAME")]
-    pub(crate) instance: Option<String>,
+    instance: Option<String>,
     /// Where groups live [default: /dev/shm/ftmb-<uid>]
     #[arg(long, value_name = "DIR")]
     directory: Option<PathBuf>,
@@ -56,8 +53,8 @@ fn polling() -> impl TypedValueParser<Value = Polling> {
 }
 
 impl GroupOptions {
-    /// File and options together. `name`: of the App; `cores`: unless something else is said.
-    pub(crate) fn load(&self, name: &str) -> Result<Config, ConfigError> {
+    /// File and options together. `name`: of the App.
+    pub(crate) fn load(&self, name: &str, ports: &[PortSpec]) -> Result<Config, ConfigError> {
         let overrides = Overrides {
             name: self.instance.clone(),
             cores: self.cores,
@@ -67,7 +64,7 @@ impl GroupOptions {
             polling: self.polling,
             directory: self.directory.clone(),
             state_dir: self.state_dir.clone(),
-            ports: self.ports.clone(),
+            ports: ports.to_vec(),
         };
         Config::load(self.config.as_deref(), &overrides, name)
     }

@@ -3,8 +3,9 @@
 
 use std::time::Duration;
 
+use clap::Args;
 use ftmb_netio::group_record::{CoreStat, GroupRecord, Stat};
-use ftmb_netio::port::PortKind;
+use ftmb_netio::port::{PortKind, PortSpec};
 
 use super::parent::{Health, Parent};
 use super::table::{bytes, count, ns};
@@ -14,8 +15,18 @@ use crate::Result;
 /// How often the parent looks after the gateway without being rung.
 const ROUND: Duration = Duration::from_millis(20);
 
-pub(super) fn run(options: &GroupOptions, program: &Program<'_>) -> Result<()> {
-    let config = options.load(program.name)?;
+/// How to run a group.
+#[derive(Clone, Debug, Args)]
+pub(super) struct UpOptions {
+    /// A port: NAME=pcap:IN[:OUT][,pace=timestamps|flat|RATE]. May be given several times
+    #[arg(long = "port", value_name = "NAME=KIND:...")]
+    ports: Vec<PortSpec>,
+    #[command(flatten)]
+    group: GroupOptions,
+}
+
+pub(super) fn run(options: &UpOptions, program: &Program<'_>) -> Result<()> {
+    let config = options.group.load(program.name, &options.ports)?;
     if config.ports().is_empty() {
         return Err(CommandError::NoPorts.into());
     }

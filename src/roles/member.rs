@@ -79,8 +79,8 @@ fn live<M: Middlebox>(
 ) -> Result<()> {
     let Claimed { record, slot } = claimed;
     let member = record.member(*slot);
-    let born = record.epoch();
-    let mine = |epoch: &EpochRecord| epoch.master == *slot && (epoch.number > born || epoch.number > record.active());
+    // The supervisor never reuses the slot of the current epoch's master, so a record that names this slot means this process.
+    let mine = |epoch: &EpochRecord| epoch.master == *slot;
     member.set_phase(Phase::Loading);
     let places = Places::of(dir, config.state_dir());
     let (mut held, mut image) = Held::load(record, &places, instance)?;

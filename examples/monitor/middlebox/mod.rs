@@ -4,6 +4,7 @@
 //! hold the same packets, since both locks are held while a batch goes in. Locks are taken in that order.
 
 use std::{
+    cmp::Reverse,
     collections::HashMap,
     sync::{Mutex, RwLock},
 };
@@ -12,12 +13,12 @@ use ftmb::prelude::*;
 use serde::Deserialize;
 
 pub(crate) mod flow;
+mod heavy;
 pub(crate) mod report;
-mod sketch;
 
 use flow::{FlowKey, Tally};
+use heavy::Heavy;
 use report::{Report, Request};
-use sketch::Sketch;
 
 /// Packets that a core collects before it takes the locks.
 pub(crate) const BATCH: usize = 32;
@@ -26,7 +27,7 @@ pub(crate) const BATCH: usize = 32;
 #[derive(Clone, Debug, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct MonitorConfig {
-    /// Flows that are counted one by one; those that come later are counted in the totals and the sketch only.
+    /// Flows that are counted one by one; those that come later are counted in the totals only.
     pub(crate) max_flows: usize,
     /// Flows in an answer, at most 64.
     pub(crate) top: usize,
@@ -64,7 +65,7 @@ pub(crate) struct Monitor {
     batch: Batch,
     /// Logged: common to all cores.
     flows: RwLock<HashMap<FlowKey, Tally>>,
-    heavy: Mutex<Sketch>,
+    heavy: Mutex<Heavy>,
 }
 
 #[ftmb::middlebox]
@@ -81,7 +82,7 @@ impl Monitor {
             untracked: Counter::new(),
             batch: Batch::default(),
             flows: RwLock::new(HashMap::new()),
-            heavy: Mutex::new(Sketch::default()),
+            heavy: Mutex::new(Heavy::default()),
         }
     }
 
@@ -90,13 +91,15 @@ impl Monitor {
         let mut flows = self.flows.write().unwrap();
         let mut heavy = self.heavy.lock().unwrap();
         for (key, bytes) in batch.packets.drain(..) {
-            heavy.add(key);
             if let Some(tally) = flows.get_mut(&key) {
                 tally.add(bytes);
+                heavy.note(key, tally.packets);
             } else if flows.len() < self.config.max_flows {
                 flows.insert(key, Tally::new(bytes));
+                heavy.note(key, 1);
             } else {
                 self.untracked.add(1);
+                heavy.note_untracked();
             }
         }
     }
@@ -105,13 +108,11 @@ impl Monitor {
     fn top(&self, cores: usize) -> Report {
         let flows = self.flows.read().unwrap();
         let heavy = self.heavy.lock().unwrap();
-        let top = heavy.top(self.config.top.min(report::MOST)).into_iter();
-        Report {
-            cores: cores as u16,
-            packets: heavy.packets(),
-            flows: flows.len() as u32,
-            top: top.filter_map(|key| Some((key, *flows.get(&key)?))).collect(),
-        }
+        let counted = heavy.keys().filter_map(|key| Some((key, *flows.get(&key)?)));
+        let mut top: Vec<(FlowKey, Tally)> = counted.collect();
+        top.sort_unstable_by_key(|(key, tally)| (Reverse(tally.packets), *key));
+        top.truncate(self.config.top.min(report::MOST));
+        Report { cores: cores as u16, packets: heavy.packets(), flows: flows.len() as u32, top }
     }
 }
 

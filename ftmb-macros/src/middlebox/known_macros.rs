@@ -16,14 +16,48 @@ use super::sources::{self, Source};
 
 /// Macros whose arguments are expressions, some behind `name =`, `name:`, `%` or `?`; they borrow them.
 const EXPRESSIONS: &[&str] = &[
-    "assert", "assert_eq", "assert_ne", "debug_assert", "debug_assert_eq", "debug_assert_ne", "format", "format_args",
-    "print", "println", "eprint", "eprintln", "panic", "unreachable", "todo", "unimplemented", "write", "writeln",
-    "dbg", "trace", "debug", "info", "warn", "error", "event",
+    "assert",
+    "assert_eq",
+    "assert_ne",
+    "debug_assert",
+    "debug_assert_eq",
+    "debug_assert_ne",
+    "format",
+    "format_args",
+    "print",
+    "println",
+    "eprint",
+    "eprintln",
+    "panic",
+    "unreachable",
+    "todo",
+    "unimplemented",
+    "write",
+    "writeln",
+    "dbg",
+    "trace",
+    "debug",
+    "info",
+    "warn",
+    "error",
+    "event",
 ];
 
 /// Macros that cannot touch state whatever they hold.
-const INERT: &[&str] = &["stringify", "concat", "line", "column", "file", "module_path", "env", "option_env", "cfg",
-    "include_str", "include_bytes", "compile_error"];
+const INERT: &[&str] = &[
+    "stringify",
+    "concat",
+    "line",
+    "column",
+    "file",
+    "module_path",
+    "env",
+    "option_env",
+    "cfg",
+    "include_str",
+    "include_bytes",
+    "compile_error",
+];
 
 /// One argument: what comes before the expression, and the expression.
 struct Argument {
@@ -36,7 +70,8 @@ impl Parse for Argument {
         let mut prefix = TokenStream::new();
         let ahead = input.fork();
         if ahead.call(Punctuated::<Ident, Token![.]>::parse_separated_nonempty).is_ok()
-            && ((ahead.peek(Token![=]) && !ahead.peek(Token![==])) || (ahead.peek(Token![:]) && !ahead.peek(Token![::])))
+            && ((ahead.peek(Token![=]) && !ahead.peek(Token![==]))
+                || (ahead.peek(Token![:]) && !ahead.peek(Token![::])))
         {
             let name = input.call(Punctuated::<Ident, Token![.]>::parse_separated_nonempty)?;
             let sign: TokenTree = input.parse()?;

@@ -55,7 +55,7 @@ pub(super) fn expand(shared: &Shared) -> TokenStream {
     quote! {
         #item
         #[doc(hidden)]
-        #[allow(non_snake_case, dead_code, clippy::all, clippy::pedantic)]
+        #[allow(non_snake_case, dead_code, unreachable_pub, clippy::all, clippy::pedantic)]
         impl #impl_generics #name #type_generics #where_clause {
             #constructors
         }
@@ -88,9 +88,11 @@ fn bounded(generics: &Generics, parameters: &[Ident], private: &TokenStream) -> 
     let mut generics = generics.clone();
     if !parameters.is_empty() {
         let clause = generics.make_where_clause();
-        clause.predicates.extend(parameters.iter().map(|name| -> syn::WherePredicate {
-            syn::parse_quote_spanned!(name.span()=> #name: #private::Plain)
-        }));
+        clause.predicates.extend(
+            parameters
+                .iter()
+                .map(|name| -> syn::WherePredicate { syn::parse_quote_spanned!(name.span()=> #name: #private::Plain) }),
+        );
     }
     generics
 }

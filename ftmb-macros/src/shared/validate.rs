@@ -35,7 +35,11 @@ pub(super) fn validate(shared: &mut Shared, errors: &Errors) {
     for attribute in shared.item.fields.iter().flat_map(|field| &field.attrs) {
         if attribute.path().is_ident("cfg_attr")
             && let Meta::List(list) = &attribute.meta
-            && list.tokens.clone().into_iter().any(|token| matches!(token, proc_macro2::TokenTree::Ident(name) if name == "ftmb"))
+            && list
+                .tokens
+                .clone()
+                .into_iter()
+                .any(|token| matches!(token, proc_macro2::TokenTree::Ident(name) if name == "ftmb"))
         {
             errors.refuse(
                 attribute,
@@ -68,7 +72,8 @@ fn derives(shared: &mut Shared, errors: &Errors) {
         };
         let mut kept = Punctuated::<syn::Path, Token![,]>::new();
         for path in paths {
-            let refused = NOT_DERIVABLE.iter().find(|(name, _)| path.segments.last().is_some_and(|last| last.ident == name));
+            let refused =
+                NOT_DERIVABLE.iter().find(|(name, _)| path.segments.last().is_some_and(|last| last.ident == name));
             match refused {
                 Some((name, why)) => {
                     errors.refuse(&path, format_args!("shared state cannot derive `{name}`"), why, "drop the derive");
@@ -91,7 +96,17 @@ impl<'ast> Visit<'ast> for Interior<'_> {
         let name = segment.ident.to_string();
         let changes = matches!(
             name.as_str(),
-            "Mutex" | "RwLock" | "Cell" | "RefCell" | "UnsafeCell" | "OnceCell" | "OnceLock" | "LazyLock" | "Counter" | "PerCore" | "DashMap"
+            "Mutex"
+                | "RwLock"
+                | "Cell"
+                | "RefCell"
+                | "UnsafeCell"
+                | "OnceCell"
+                | "OnceLock"
+                | "LazyLock"
+                | "Counter"
+                | "PerCore"
+                | "DashMap"
         ) || name.starts_with("Atomic");
         if changes {
             self.errors.refuse(

@@ -5,8 +5,8 @@
 
 use proc_macro2::{Literal, Span, TokenStream};
 use quote::{ToTokens, format_ident, quote, quote_spanned};
-use syn::spanned::Spanned;
 use syn::Type;
+use syn::spanned::Spanned;
 
 use super::parse::{Field, Shape, State};
 
@@ -134,11 +134,17 @@ fn of_struct(state: &State<'_>, fields: &[Field<'_>], types: &[Type], private: &
         let key = Literal::u8_suffixed(u8::try_from(index).unwrap_or(u8::MAX));
         let span = at(ty);
         let (save, load) = if field.opaque {
-            (quote_spanned!(span=> #private::whole::capture_whole), quote_spanned!(span=> #private::whole::restore_whole))
+            (
+                quote_spanned!(span=> #private::whole::capture_whole),
+                quote_spanned!(span=> #private::whole::restore_whole),
+            )
         } else {
             piecewise.extend(quote_spanned!(span=> || <#ty as #private::State>::PIECEWISE));
             restored.extend(quote_spanned!(span=> <#ty as #private::State>::restored(&mut self.#member)?;));
-            (quote_spanned!(span=> <#ty as #private::State>::capture), quote_spanned!(span=> <#ty as #private::State>::restore))
+            (
+                quote_spanned!(span=> <#ty as #private::State>::capture),
+                quote_spanned!(span=> <#ty as #private::State>::restore),
+            )
         };
         let value = if field.opaque { quote!(&self.#member) } else { quote!(&mut self.#member, extent) };
         capture.extend(quote!(#save(#value, &mut out.scoped(&[#key]));));

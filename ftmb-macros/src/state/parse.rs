@@ -57,7 +57,8 @@ pub(super) fn parse<'a>(input: &'a DeriveInput, errors: &Errors) -> State<'a> {
             if options.meta(&meta)? {
                 return Ok(());
             }
-            Err(meta.error("unknown option: `State` would ignore it\nhelp: the only option of a type is `crate = path`"))
+            Err(meta
+                .error("unknown option: `State` would ignore it\nhelp: the only option of a type is `crate = path`"))
         });
         if let Err(error) = parsed {
             errors.add(error);

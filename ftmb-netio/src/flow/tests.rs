@@ -5,7 +5,11 @@ use super::*;
 
 fn udp4(from: ([u8; 4], u16), to: ([u8; 4], u16), tags: usize) -> Vec<u8> {
     let mut bytes = Vec::new();
-    PacketBuilder::ethernet2([1; 6], [2; 6]).ipv4(from.0, to.0, 64).udp(from.1, to.1).write(&mut bytes, b"x").expect("fits");
+    PacketBuilder::ethernet2([1; 6], [2; 6])
+        .ipv4(from.0, to.0, 64)
+        .udp(from.1, to.1)
+        .write(&mut bytes, b"x")
+        .expect("fits");
     for _ in 0..tags {
         bytes.splice(12..12, [0x81, 0x00, 0x00, 0x07]);
     }

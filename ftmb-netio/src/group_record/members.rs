@@ -19,7 +19,7 @@ const PID_BITS: u32 = 22;
 const TOKENS: u64 = 1 << 10;
 
 impl Identity {
-    /// Reads `/proc/PID/stat`; `None` if there is no such process.
+    /// Reads `/proc/PID/stat`; `None` if there is no such process, or only its remains.
     ///
     /// ```
     /// use ftmb_netio::group_record::Identity;
@@ -28,9 +28,12 @@ impl Identity {
     /// ```
     pub fn of(pid: u32) -> Option<Identity> {
         let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-        // The second field is the name in parentheses and may hold anything; the start time is the 20th after it.
-        let start: u64 = stat.rsplit_once(')')?.1.split_whitespace().nth(19)?.parse().ok()?;
-        Some(Identity { pid, start: start as u32 })
+        // The second field is the name in parentheses and may hold anything; then come the state and, as the 20th, the start.
+        let mut fields = stat.rsplit_once(')')?.1.split_whitespace();
+        let state = fields.next()?;
+        let start: u64 = fields.nth(18)?.parse().ok()?;
+        let ended = matches!(state, "Z" | "X");
+        (!ended).then_some(Identity { pid, start: start as u32 })
     }
 
     /// This process.

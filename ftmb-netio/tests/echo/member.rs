@@ -3,8 +3,10 @@
 use std::time::Duration;
 
 use ftmb_netio::group_dir::{GroupDir, GroupLogs};
-use ftmb_netio::group_record::{EpochRecord, GroupRecord, Identity, Phase};
-use ftmb_runtime::checkpoint::{CheckpointError, CorePoint, Delta, DeltaBuilder, DeltaSender, Image, Progress, Staging, Summary};
+use ftmb_netio::group_record::{EpochRecord, GroupRecord, Identity, MemberError, Phase};
+use ftmb_runtime::checkpoint::{
+    CheckpointError, CorePoint, Delta, DeltaBuilder, DeltaSender, Image, Progress, Staging, Summary,
+};
 use ftmb_runtime::determinant::Word;
 use ftmb_runtime::frame::{IN_HEADER, KIND_PACKET, OUT_HEADER, OutHeader, split_in};
 use ftmb_runtime::log::{FrameReader, FrameWriter, WordWriter};
@@ -133,6 +135,14 @@ impl Member {
 
     fn reign(&mut self, epoch: &EpochRecord) {
         self.announce(Phase::Promoted);
+        match std::fs::read_to_string(self.dir.path().join("sabotage")).as_deref() {
+            Ok("divergence") => {
+                self.record.member(self.slot).fail(MemberError::Divergence, 1 << 56 | 4096);
+                return;
+            }
+            Ok(_) => return,
+            Err(_) => {}
+        }
         assert_eq!(self.state.number, epoch.base);
         let mut cores: Vec<_> = (0..CORES).map(|core| Core::new(self, core, epoch)).collect();
         let mut ckpt = self.logs.ckpt.writer().expect("whole");

@@ -10,17 +10,17 @@ use std::time::{Duration, Instant};
 use etherparse::PacketBuilder;
 use ftmb_netio::gateway::{Gateway, GatewayConfig, PortSet};
 use ftmb_netio::group_dir::{GroupDir, LogSizes};
-use ftmb_netio::group_record::{Birth, GroupRecord, Identity, Phase, Role};
+use ftmb_netio::group_record::{Birth, GroupRecord, Identity, Member, Phase, Role};
 use ftmb_netio::port::memory::{MemoryPeer, MemoryPort};
 use ftmb_netio::supervisor::{Launch, StandbyMode};
 use ftmb_runtime::packet::PortId;
 
-pub const FINGERPRINT: u64 = 77;
-pub const CORES: usize = 2;
+pub(crate) const FINGERPRINT: u64 = 77;
+pub(crate) const CORES: usize = 2;
 const ENV: &str = "FTMB_ECHO_PROCESS";
 
 /// What a process of the group runs; a test of the file calls it and returns at once if this is the test process itself.
-pub fn process() {
+pub(crate) fn process() {
     let Ok(args) = std::env::var(ENV) else { return };
     let args: Vec<&str> = args.split(';').collect();
     let dir = GroupDir::at(args[1]);
@@ -60,9 +60,9 @@ fn gateway(dir: &GroupDir, standby: StandbyMode) {
 }
 
 /// The parent's view of a group.
-pub struct Group {
-    pub dir: GroupDir,
-    pub record: GroupRecord,
+pub(crate) struct Group {
+    pub(crate) dir: GroupDir,
+    pub(crate) record: GroupRecord,
     peer: MemoryPeer,
     gateway: Child,
     mode: StandbyMode,
@@ -70,12 +70,12 @@ pub struct Group {
     /// Per core: the counts that came back, in order; and which packets.
     counts: Vec<u64>,
     seen: Vec<bool>,
-    pub repeated: u64,
+    pub(crate) repeated: u64,
     _root: tempfile::TempDir,
 }
 
 impl Group {
-    pub fn start(mode: StandbyMode) -> Group {
+    pub(crate) fn start(mode: StandbyMode) -> Group {
         let root = tempfile::tempdir().expect("tempdir");
         let dir = GroupDir::create(&root.path().join("ftmb"), "echo").expect("directory");
         let record = GroupRecord::create(&dir.record_path(), FINGERPRINT, Birth::now(CORES, 5)).expect("record");
@@ -89,7 +89,7 @@ impl Group {
     }
 
     /// Sends `n` more packets (fewer if there is no room for long) and checks what comes back meanwhile.
-    pub fn send(&mut self, n: u64) {
+    pub(crate) fn send(&mut self, n: u64) {
         let until = self.sent + n;
         while self.sent < until {
             let from = [10, 0, (self.sent % 31) as u8, 1];
@@ -132,11 +132,11 @@ impl Group {
     }
 
     /// Waits until everything that was sent has come out.
-    pub fn settle(&mut self) {
+    pub(crate) fn settle(&mut self) {
         self.wait("everything to come out", |group| group.seen.iter().all(|&seen| seen));
     }
 
-    pub fn wait(&mut self, what: &str, mut until: impl FnMut(&mut Group) -> bool) {
+    pub(crate) fn wait(&mut self, what: &str, mut until: impl FnMut(&mut Group) -> bool) {
         let deadline = Instant::now() + Duration::from_secs(30);
         while !until(self) {
             assert!(Instant::now() < deadline, "waited in vain for {what}: {}", self.describe());
@@ -147,7 +147,8 @@ impl Group {
     }
 
     fn describe(&self) -> String {
-        let members: Vec<_> = self.record.members().map(|m| (m.identity(), m.phase(), m.staged(), m.applied())).collect();
+        let members: Vec<_> =
+            self.record.members().map(|m| (m.identity(), m.phase(), m.staged(), m.applied())).collect();
         let missing = self.seen.iter().filter(|&&seen| !seen).count();
         let (epoch, active, committed) = (self.record.epoch(), self.record.active(), self.record.committed());
         let requests = (self.record.requested(), self.record.flipped());
@@ -155,30 +156,44 @@ impl Group {
     }
 
     /// Waits until there is an active epoch with a master at work, and a standby or keeper that is ready.
-    pub fn complete(&mut self) {
+    pub(crate) fn complete(&mut self) {
         self.wait("a complete group", |group| {
-            let ready = |member: ftmb_netio::group_record::Member<'_>| {
+            let ready = |member: Member<'_>| {
                 matches!(member.phase(), Phase::Standby | Phase::Keeper) && member.applied().is_some()
             };
             group.record.is_active() && group.record.committed().is_some() && group.record.members().any(ready)
         });
     }
 
-    pub fn kill_master(&self) {
+    pub(crate) fn kill_master(&self) {
         let epoch = self.record.current().expect("started");
         kill(self.record.member(epoch.master).identity());
     }
 
-    pub fn kill_others(&self) {
+    pub(crate) fn kill_others(&self) {
         let master = self.record.current().expect("started").master;
         for member in self.record.members().filter(|member| member.slot() != master) {
             kill(member.identity());
         }
     }
 
-    pub fn kill_gateway(&mut self) {
+    pub(crate) fn kill_gateway(&mut self) {
         self.gateway.kill().expect("alive");
         self.gateway.wait().expect("reaped");
+    }
+
+    /// From now on, members fail in this way when they are to reign: `divergence` or `exit`.
+    pub(crate) fn sabotage(&self, how: &str) {
+        std::fs::write(self.dir.path().join("sabotage"), how).expect("written");
+    }
+
+    /// Waits until the group has ended by itself, and says why.
+    pub(crate) fn ended(mut self) -> u64 {
+        let status = self.gateway.wait().expect("ours");
+        assert!(!status.success());
+        let alive = |member: Member<'_>| member.identity().is_some_and(|id| Identity::of(id.pid) == Some(id));
+        assert!(!self.record.members().any(alive), "{}", self.describe());
+        self.record.ended()
     }
 
     /// What the parent does: restarts a gateway that has died, unless the group has ended.
@@ -190,7 +205,7 @@ impl Group {
     }
 
     /// Ends the group in good order; everything that was sent must have come out.
-    pub fn stop(mut self) {
+    pub(crate) fn stop(mut self) {
         self.settle();
         self.record.stop();
         self.record.gateway_bell().ring();

@@ -16,20 +16,4 @@ struct Nat {
     cache: Option<Entry>,
 }
 
-#[ftmb::middlebox]
-impl Nat {
-    fn new() -> Self {
-        Self {
-            flows: RwLock::new(HashMap::new()),
-            shards: Vec::new(),
-            current: Entry { port: 1 },
-            cache: None,
-        }
-    }
-
-    fn port(&self) -> u16 {
-        self.current.port
-    }
-}
-
 fn main() {}
