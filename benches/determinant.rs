@@ -225,7 +225,10 @@ fn main() {
 }
 
 fn report(arguments: &Arguments, rows: &[Row], lines: Lines) {
-    println!("{:14} {:>5} {:>12} {:>8} {:>7} {:>12}", "ns per access", "cores", "tracked", "std", "ratio", "lock alone");
+    println!(
+        "{:14} {:>5} {:>12} {:>8} {:>7} {:>12}",
+        "ns per access", "cores", "tracked", "std", "ratio", "lock alone"
+    );
     for row in rows {
         let lock = if row.lock.is_empty() { "-".to_string() } else { format!("{:.1}", median(row.lock.clone())) };
         let (tracked, untracked) = (median(row.tracked.clone()), median(row.untracked.clone()));

@@ -9,6 +9,9 @@ pub enum Error {
     /// The configuration.
     #[error(transparent)]
     Config(#[from] crate::config::ConfigError),
+    /// A command line could not be done.
+    #[error(transparent)]
+    Command(#[from] crate::cli::CommandError),
     /// The user's constructor refused.
     #[error("the middlebox could not be constructed")]
     Construction(#[source] Box<dyn std::error::Error + Send + Sync>),

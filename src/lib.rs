@@ -6,6 +6,7 @@
 #![warn(missing_docs)]
 
 // The macros' paths start with `::ftmb`, also when they are used in this package.
+#[allow(unused_extern_crates)]
 extern crate self as ftmb;
 
 mod app;
@@ -19,8 +20,10 @@ pub mod scenario;
 pub mod testing;
 
 pub use app::App;
+pub use cli::CommandError;
 pub use error::{Error, Result};
 pub use ftmb_macros::{State, middlebox, shared, state};
+pub use ftmb_runtime::state::State;
 pub use ftmb_runtime::{collections, context, middlebox as middleboxes, packet, rng, sync, time};
 
 /// What a middlebox needs, in one import.

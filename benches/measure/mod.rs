@@ -3,6 +3,7 @@
 //! Invariant: what is compared is measured in alternation within one run, and a run says what a cache line's way between two
 //! CPUs cost before and after it, because that cost has two modes, switched by the host, and changes every two-core figure.
 
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
@@ -60,9 +61,10 @@ pub fn pin(cpu: usize) {
     let _ = rustix::thread::sched_setaffinity(None, &set);
 }
 
-/// How many CPUs there are.
+/// How many CPUs this process may use. First to be called before any thread is bound to one.
 pub fn cpus() -> usize {
-    std::thread::available_parallelism().map_or(1, usize::from)
+    static CPUS: OnceLock<usize> = OnceLock::new();
+    *CPUS.get_or_init(|| std::thread::available_parallelism().map_or(1, usize::from))
 }
 
 /// The middle of the values; of an even number the upper one.

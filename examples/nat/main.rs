@@ -59,7 +59,9 @@ use middlebox::{Nat, NatConfig};
 use scenario::NatScenario;
 
 fn main() -> ftmb::Result<()> {
-    App::new("nat", |config: NatConfig, ports: &Ports| Ok(Nat::new(config, ports.id("inside")?, ports.id("outside")?)))
-        .scenario(NatScenario::default())
-        .run()
+    App::new("nat", |config: NatConfig, ports: &Ports| {
+        Ok(Nat::new(config.checked()?, ports.id("inside")?, ports.id("outside")?))
+    })
+    .scenario(NatScenario::default())
+    .run()
 }

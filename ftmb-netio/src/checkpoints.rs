@@ -145,3 +145,6 @@ impl Checkpoints {
         possible && (pressed || record.asked() != record.answered() || late() || ol.fill() >= DUE)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -199,13 +199,23 @@ impl Error {
             Error::Member { .. } => 3,
             Error::NoProgress { .. } => 4,
             Error::NoSpace { .. } => 5,
+            Error::OutOfSequence { .. } | Error::Frame { .. } | Error::Release(_) | Error::Log(_) => 6,
             _ => 9,
         }
     }
 
-    /// Whether another gateway process may do better. Divergence and the like stay as they are.
+    /// Whether another gateway process can do no better: what diverged or is damaged stays so.
     pub fn is_final(&self) -> bool {
-        matches!(self, Error::Divergence { .. } | Error::Member { .. } | Error::NoProgress { .. })
+        matches!(
+            self,
+            Error::Divergence { .. }
+                | Error::Member { .. }
+                | Error::NoProgress { .. }
+                | Error::OutOfSequence { .. }
+                | Error::Frame { .. }
+                | Error::Release(_)
+                | Error::Log(LogError::Torn { .. } | LogError::Foreign { .. } | LogError::Mismatch { .. })
+        )
     }
 }
 

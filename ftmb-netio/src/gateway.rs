@@ -9,7 +9,7 @@
 mod config;
 mod ports;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 use ftmb_runtime::worker::Polling;
@@ -78,12 +78,21 @@ impl Gateway {
         let state_dir = config.state_dir.as_deref();
         let (image, stage) = (dir.image(state_dir), dir.stage(state_dir));
         let checkpoints = Checkpoints::new(record.clone(), &stage, config.checkpoint_interval.as_nanos() as u64)?;
-        // First the members: whoever is fenced or adopted, the record says so from here on.
-        let supervisor = Supervisor::start(record.clone(), config.standby, factory)?;
-        let base = load_base(&record, &image, &stage, fingerprint)?;
-        let il = InputLogger::attach(record.clone(), &logs, &ports.ids())?;
-        ports.resume(|object| il.resume_at(object))?;
-        let ol = OutputLogger::new(record.clone(), logs, Box::new(OneHost), base)?;
+        // First the members: whoever has ended or is adopted, the record says so from here on.
+        let mut supervisor = Supervisor::start(record.clone(), config.standby, factory)?;
+        let mut rebuild = || {
+            let base = load_base(&record, &image, &stage, fingerprint)?;
+            let il = InputLogger::attach(record.clone(), &logs, &ports.ids())?;
+            ports.resume(|object| il.resume_at(object))?;
+            Ok((il, OutputLogger::new(record.clone(), logs.clone(), Box::new(OneHost), base)?))
+        };
+        let (il, ol) = match rebuild() {
+            Err(error) => {
+                end_if_final(&record, &mut supervisor, &error)?;
+                return Err(error);
+            }
+            Ok(rebuilt) => rebuilt,
+        };
         info!(epoch = record.epoch(), committed = ?record.committed(), "the gateway is up");
         Ok(Gateway {
             record,
@@ -112,12 +121,7 @@ impl Gateway {
                 self.record.set_ended(1);
                 info!("the group has ended");
             }
-            Err(error) if error.is_final() => {
-                tracing::error!(%error, "the group cannot go on");
-                self.supervisor.end()?;
-                self.record.set_ended(error.code());
-            }
-            Err(error) => warn!(%error, "the gateway cannot go on"),
+            Err(error) => end_if_final(&self.record, &mut self.supervisor, error)?,
         }
         self.record.parent_bell().ring();
         result
@@ -230,12 +234,18 @@ impl Gateway {
     }
 }
 
-fn load_base(record: &GroupRecord, image: &Path, stage: &Path, fingerprint: u64) -> Result<Option<Base>, Error> {
-    record.committed().map(|committed| Base::load(image, stage, fingerprint, committed)).transpose()
+/// What another gateway would find just as it is ends the group.
+fn end_if_final(record: &GroupRecord, supervisor: &mut Supervisor, error: &Error) -> Result<(), Error> {
+    if error.is_final() {
+        tracing::error!(%error, "the group cannot go on");
+        supervisor.end()?;
+        record.set_ended(error.code());
+    } else {
+        warn!(%error, "the gateway cannot go on");
+    }
+    Ok(())
 }
 
-/// Where image and staged deltas of a group live.
-pub fn state_paths(dir: &GroupDir, config: &GatewayConfig) -> (PathBuf, PathBuf) {
-    let state_dir = config.state_dir.as_deref();
-    (dir.image(state_dir), dir.stage(state_dir))
+fn load_base(record: &GroupRecord, image: &Path, stage: &Path, fingerprint: u64) -> Result<Option<Base>, Error> {
+    record.committed().map(|committed| Base::load(image, stage, fingerprint, committed)).transpose()
 }

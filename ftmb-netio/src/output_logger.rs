@@ -384,4 +384,4 @@ fn count(record: &GroupRecord, core: usize, words: u64, released: u64, bytes: u6
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -99,7 +99,8 @@ impl Supervisor {
     /// A supervisor of a group, fresh or restarted: it adopts the members that are alive.
     ///
     /// # Errors
-    /// [`Error::Process`] if members cannot be watched; [`Error::Member`] if one has given up for good.
+    /// [`Error::Process`] if members cannot be watched; [`Error::Member`] if one has given up for good: then all members are
+    /// ended, and the record says so.
     pub fn start(record: GroupRecord, mode: StandbyMode, factory: Factory) -> Result<Supervisor, Error> {
         let watcher = Watcher::start(record.clone())?;
         let mut supervisor = Supervisor {
@@ -114,10 +115,18 @@ impl Supervisor {
             standby_failures: 0,
             standby_not_before: 0,
         };
+        let mut given_up = Ok(());
         for slot in 0..MEMBERS {
-            supervisor.adopt(slot)?;
+            given_up = given_up.and(supervisor.adopt(slot));
         }
-        Ok(supervisor)
+        match given_up {
+            Err(error) if error.is_final() => {
+                supervisor.end()?;
+                supervisor.record.set_ended(error.code());
+                Err(error)
+            }
+            other => other.map(|()| supervisor),
+        }
     }
 
     fn adopt(&mut self, slot: usize) -> Result<(), Error> {
@@ -303,11 +312,10 @@ impl Supervisor {
     }
 
     fn launch(&mut self, role: Role) -> Result<usize, Error> {
-        let free = |slot: &usize| self.processes[*slot].is_none();
+        // Never the slot of the current epoch's master, dead or alive: a record that names a slot means the process that has it.
         let master = self.record.current().map(|epoch| epoch.master);
-        // Not the slot of the master that has just ended, if there is another: its figures may still be looked at.
-        let slot = (0..MEMBERS).filter(free).max_by_key(|&slot| (Some(slot) != master, MEMBERS - slot));
-        let slot = slot.expect("at most three members live at a time");
+        let free = |slot: &usize| self.processes[*slot].is_none() && Some(*slot) != master;
+        let slot = (0..MEMBERS).find(free).expect("at most three members live at a time");
         let token = self.record.member(slot).assign(role);
         self.record.member_bell(slot).adopt();
         self.serial += 1;

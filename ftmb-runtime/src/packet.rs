@@ -13,6 +13,8 @@ pub const ROOM: usize = 256;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
 pub struct PortId(pub u16);
 
+crate::state::whole::whole_state! { PortId, "ftmb::PortId"; }
+
 /// The group's ports: names to ids.
 ///
 /// ```

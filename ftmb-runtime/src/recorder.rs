@@ -5,7 +5,6 @@
 //! only happens rarely (replay, injected crashes) is behind the one flag `special`, looked at once per access.
 
 use std::cell::{Cell, RefCell};
-use std::panic::Location;
 use std::sync::Arc;
 
 use rand_chacha::ChaCha8Rng;
@@ -14,13 +13,7 @@ use crate::crew::Crew;
 use crate::determinant::{DrawTag, Word};
 use crate::log::WordWriter;
 use crate::replayer::Replayer;
-
-/// A shared section that this core is in: to refuse an exclusive one of the same variable.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Held {
-    pub(crate) id: u32,
-    pub(crate) place: &'static Location<'static>,
-}
+use crate::sync::held::HeldShared;
 
 /// What user code of the running input may ask about it.
 #[derive(Clone, Copy, Debug, Default)]
@@ -40,10 +33,10 @@ pub struct Core {
     pub(crate) special: Cell<bool>,
     pending: Cell<u64>,
     pub(crate) det: WordWriter,
-    /// Number of the checkpoint interval; low half of every variable's counts once acquired in it.
+    /// Number of the checkpoint interval; every variable acquired in it carries it.
     pub(crate) interval: Cell<u32>,
     pub(crate) acquired: RefCell<Vec<u32>>,
-    pub(crate) held: RefCell<Vec<Held>>,
+    pub(crate) held: HeldShared,
     pub(crate) replayer: RefCell<Option<Replayer>>,
     pub(crate) now: Cell<InputTime>,
     pub(crate) rng: RefCell<ChaCha8Rng>,
@@ -56,7 +49,14 @@ impl std::fmt::Debug for Core {
 }
 
 impl Core {
-    pub(crate) fn new(index: usize, cores: usize, crew: Arc<Crew>, det: WordWriter, rng: ChaCha8Rng, interval: u32) -> Core {
+    pub(crate) fn new(
+        index: usize,
+        cores: usize,
+        crew: Arc<Crew>,
+        det: WordWriter,
+        rng: ChaCha8Rng,
+        interval: u32,
+    ) -> Core {
         Core {
             index,
             cores,
@@ -66,11 +66,17 @@ impl Core {
             det,
             interval: Cell::new(interval),
             acquired: RefCell::new(Vec::new()),
-            held: RefCell::new(Vec::new()),
+            held: HeldShared::new(),
             replayer: RefCell::new(None),
             now: Cell::new(InputTime::default()),
             rng: RefCell::new(rng),
         }
+    }
+
+    /// Who this core is to a real lock: never zero.
+    #[inline]
+    pub(crate) fn tag(&self) -> u32 {
+        self.index as u32 + 1
     }
 
     /// Starts a section: whatever was pending turns out wide.
@@ -88,6 +94,11 @@ impl Core {
             self.pending.set(0);
             return false;
         }
+        self.end_wide(word, exit_count)
+    }
+
+    #[inline(never)]
+    fn end_wide(&self, word: Word, exit_count: u32) -> bool {
         self.flush_wide();
         self.det.push(Word::exit(word.id(), exit_count).0);
         true
@@ -119,11 +130,15 @@ impl Core {
 
     #[inline]
     fn flush_wide(&self) {
-        let pending = self.pending.get();
-        if pending != 0 {
-            self.det.push(Word(pending).widen().0);
-            self.pending.set(0);
+        if self.pending.get() != 0 {
+            self.append_wide();
         }
+    }
+
+    #[inline(never)]
+    fn append_wide(&self) {
+        self.det.push(Word(self.pending.get()).widen().0);
+        self.pending.set(0);
     }
 
     /// The `det` position an output emitted now needs: everything so far, the pending word counted.

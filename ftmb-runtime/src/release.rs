@@ -150,7 +150,6 @@ impl Cursor {
                     if cell.rel.load(Ordering::Acquire) != count {
                         break;
                     }
-                    let closed = count.wrapping_add(1);
                     // Release, base first; pairs with the Acquire loads of `base` and `rel`. An add, not a store: a reader of the
                     // new `base` may pass and close between the two.
                     cell.base.store(count.wrapping_add(1), Ordering::Release);

@@ -9,7 +9,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::determinant::DrawTag;
-use crate::state::{Extent, Layout, Piece, PieceWriter, State, StateError, whole};
+use crate::state::whole;
 use crate::sync::current;
 
 /// A moment: ns since the group was created. Replaces [`std::time::Instant`] in packet code, and unlike it may be kept in state.
@@ -180,27 +180,7 @@ impl Sub<Duration> for SystemTime {
     }
 }
 
-macro_rules! whole_times {
-    ($($time:ident, $name:literal;)*) => {$(
-        impl State for $time {
-            const PIECEWISE: bool = false;
-            fn layout(layout: &mut Layout) {
-                layout.token($name);
-            }
-            fn capture(&mut self, _extent: Extent, out: &mut PieceWriter<'_>) {
-                whole::capture_whole(self, out);
-            }
-            fn restore(&mut self, piece: Piece<'_>) -> Result<(), StateError> {
-                whole::restore_whole(self, piece)
-            }
-            fn restored(&mut self) -> Result<(), StateError> {
-                Ok(())
-            }
-        }
-    )*};
-}
-
-whole_times! { Instant, "ftmb::time::Instant"; SystemTime, "ftmb::time::SystemTime"; }
+whole::whole_state! { Instant, "ftmb::time::Instant"; SystemTime, "ftmb::time::SystemTime"; }
 
 /// The real clock, for measuring: a draw, logged and replayed. Costs two words; prefer [`Instant::now`].
 ///

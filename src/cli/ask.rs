@@ -22,7 +22,9 @@ pub(super) fn failover(selection: &Selection, program: &str) -> Result<()> {
     let (serial, _) = record.failovers();
     record.gateway_bell().ring();
     // Done when the request has been answered with a kill, and an epoch after it is active.
-    wait("the next epoch to become active", &record, || record.failovers().1 >= serial && later_is_active(&record, before))?;
+    wait("the next epoch to become active", &record, || {
+        record.failovers().1 >= serial && later_is_active(&record, before)
+    })?;
     let epoch = record.active();
     let known = record.takeover(epoch).filter(|takeover| takeover.active != 0);
     let took = known.map_or_else(

@@ -68,8 +68,7 @@ impl Parent {
         let sizes = config.sizes().over(dir.choose_sizes(config.cores(), in_memory)?);
         let logs = dir.create_logs(config.cores(), sizes, fingerprint, in_memory)?;
         litter.keep();
-        let mut parent =
-            Parent { dir, config, record, logs, quiet, gateway: None, failures: 0, ended: false };
+        let mut parent = Parent { dir, config, record, logs, quiet, gateway: None, failures: 0, ended: false };
         parent.start_gateway()?;
         Ok(parent)
     }

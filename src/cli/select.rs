@@ -45,9 +45,8 @@ fn find(root: &Path, program: &str) -> Result<GroupDir> {
     let prefix = format!("{program}-");
     let entries = std::fs::read_dir(root).into_iter().flatten().filter_map(|entry| entry.ok());
     let names = entries.filter_map(|entry| entry.file_name().into_string().ok());
-    let mut names: Vec<String> = names
-        .filter(|name| name.starts_with(&prefix) && GroupDir::at(root.join(name)).alive().is_some())
-        .collect();
+    let mut names: Vec<String> =
+        names.filter(|name| name.starts_with(&prefix) && GroupDir::at(root.join(name)).alive().is_some()).collect();
     names.sort();
     match &names[..] {
         [] => Ok(dir),

@@ -105,7 +105,8 @@ fn errors_in_the_users_table_point_into_the_users_file() {
 
 #[test]
 fn bytes_that_are_no_text_are_refused_with_their_position() {
-    let error = Config::from_bytes(Path::new("x"), b"[group]\n\xff", &Overrides::default(), "nat").expect_err("refused");
+    let error =
+        Config::from_bytes(Path::new("x"), b"[group]\n\xff", &Overrides::default(), "nat").expect_err("refused");
     assert!(matches!(error, ConfigError::NotText { position: 8, .. }), "{error}");
 }
 

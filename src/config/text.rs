@@ -164,9 +164,9 @@ pub(super) fn parse(path: &Path, text: &str, over: &Overrides, name: &str) -> Re
         "1 to 64 letters, digits, `-`, `_` or `.`, not beginning with `.`",
         |name| is_name(name),
     )?;
-    let cores = picker.pick("--cores", over.cores, group.cores, 1).check("cores", "1 to 32", |cores| {
-        (1..=MAX_CORES as u64).contains(cores)
-    })?;
+    let cores = picker
+        .pick("--cores", over.cores, group.cores, 1)
+        .check("cores", "1 to 32", |cores| (1..=MAX_CORES as u64).contains(cores))?;
     let milliseconds = |value: &u64| (1..=60_000).contains(value);
     let tick = picker.pick("--tick", over.tick, group.tick, 100).check("tick", "1 to 60000 ms", milliseconds)?;
     let interval = picker

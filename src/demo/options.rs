@@ -21,19 +21,6 @@ pub(crate) enum Target {
     All,
 }
 
-impl Target {
-    /// In words.
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            Target::Master => "master",
-            Target::Standby => "standby",
-            Target::Both => "both",
-            Target::Gateway => "gateway",
-            Target::All => "all",
-        }
-    }
-}
-
 /// Traffic and kills.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct DemoOptions {

@@ -46,7 +46,8 @@ impl Pacer {
 
     /// When to ask again, ns from now.
     pub(super) fn pause(&self, now: u64) -> u64 {
-        self.next.saturating_sub(now).max(QUANTUM / 4)
+        let due = u128::from(self.sent + 1) * 1_000_000_000 / u128::from(self.rate);
+        (self.started + due as u64).max(self.next).saturating_sub(now).max(QUANTUM / 4)
     }
 }
 

@@ -67,6 +67,10 @@ impl Held {
     /// Loads the committed checkpoint from the image into the follower.
     pub(super) fn load(record: &GroupRecord, places: &Places, follower: &impl Follower) -> Result<(Held, Option<Image>)> {
         let Some(committed) = record.committed() else { return Ok((Held::default(), None)) };
+        if !places.image.exists() {
+            // The keeper died between the commit of checkpoint 0 and the making of the image: what is staged fills an empty one.
+            drop(Image::create(&places.image, record.fingerprint())?);
+        }
         let load = || Image::load(&places.image, record.fingerprint(), committed, &places.stage);
         let mut image = load();
         let asked = std::time::Instant::now();
@@ -110,6 +114,9 @@ impl<'a> Keeping<'a> {
         let staging = Staging::open(&places.stage, ckpt)?;
         let mut keeping = Keeping { record, slot, places, image, staging, staged: VecDeque::new(), epoch: 0 };
         keeping.follow_epoch()?;
+        if let Some(applied) = keeping.image.as_ref().and_then(Image::applied) {
+            record.member(slot).set_applied(applied);
+        }
         keeping.find_staged()?;
         Ok(keeping)
     }

@@ -42,3 +42,14 @@ impl Default for NatConfig {
         }
     }
 }
+
+impl NatConfig {
+    /// Refuses what no NAT can work with; the message names the setting.
+    pub(crate) fn checked(self) -> Result<Self, String> {
+        match (self.first_port, self.last_port) {
+            (0, _) => Err("first_port is 0, expected at least 1".into()),
+            (first, last) if first > last => Err(format!("first_port is {first}, expected at most last_port, {last}")),
+            _ => Ok(self),
+        }
+    }
+}

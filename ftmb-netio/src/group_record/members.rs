@@ -45,7 +45,7 @@ impl Identity {
     }
 
     pub(super) fn to_word(self, token: u64) -> u64 {
-        token % TOKENS << 54 | u64::from(self.pid) << 32 | u64::from(self.start)
+        (token % TOKENS) << 54 | u64::from(self.pid) << 32 | u64::from(self.start)
     }
 
     pub(super) fn from_word(word: u64) -> Option<Identity> {
@@ -234,7 +234,7 @@ impl Member<'_> {
     /// The process takes the slot; false: it came too late and must exit without touching anything.
     #[must_use]
     pub fn claim(&self, token: u64, identity: Identity) -> bool {
-        let (free, taken) = (token % TOKENS << 54, identity.to_word(token));
+        let (free, taken) = ((token % TOKENS) << 54, identity.to_word(token));
         let word = self.record.word(self.at(IDENTITY));
         word.compare_exchange(free, taken, Ordering::SeqCst, Ordering::SeqCst).is_ok()
     }
@@ -242,7 +242,7 @@ impl Member<'_> {
     /// Gives up on a process that was started but has not claimed the slot; false: it has meanwhile.
     pub(crate) fn give_up(&self) -> bool {
         let free = self.get(IDENTITY) >> 54 << 54;
-        let next = (free >> 54).wrapping_add(1) % TOKENS << 54;
+        let next = ((free >> 54).wrapping_add(1) % TOKENS) << 54;
         let word = self.record.word(self.at(IDENTITY));
         let given_up = word.compare_exchange(free, next, Ordering::SeqCst, Ordering::SeqCst).is_ok();
         if given_up {

@@ -176,3 +176,25 @@ impl postcard::ser_flavors::Flavor for Tail<'_> {
         Ok(())
     }
 }
+
+/// `State` for types of this crate that are captured whole, with the names that go into the layout.
+macro_rules! whole_state {
+    ($($type:ty, $name:literal;)*) => {$(
+        impl $crate::state::State for $type {
+            const PIECEWISE: bool = false;
+            fn layout(layout: &mut $crate::state::Layout) {
+                layout.token($name);
+            }
+            fn capture(&mut self, _: $crate::state::Extent, out: &mut $crate::state::PieceWriter<'_>) {
+                $crate::state::whole::capture_whole(self, out);
+            }
+            fn restore(&mut self, piece: $crate::state::Piece<'_>) -> Result<(), $crate::state::StateError> {
+                $crate::state::whole::restore_whole(self, piece)
+            }
+            fn restored(&mut self) -> Result<(), $crate::state::StateError> {
+                Ok(())
+            }
+        }
+    )*};
+}
+pub(crate) use whole_state;

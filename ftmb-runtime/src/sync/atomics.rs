@@ -8,7 +8,8 @@ use std::sync::atomic::Ordering;
 
 use super::current;
 use super::head::{self, Head};
-use super::raw::RawMutex;
+use super::raw::{OUTSIDE, RawMutex};
+use crate::determinant::Word;
 use crate::recorder::Core;
 
 /// A tracked atomic value. Use it by the names of its instances: [`AtomicU64`], [`AtomicBool`], ...
@@ -32,18 +33,10 @@ impl<T: Copy> Atomic<T> {
     #[track_caller]
     fn exclusive<R>(&self, change: impl FnOnce(&mut T) -> R) -> R {
         let place = Location::caller();
-        current::with(|core| {
-            self.enter(core, true, place);
+        self.section(true, place, || {
             self.head.touch();
             // SAFETY: under the raw lock; `change` cannot reach this atomic again. Test: as for `Sync`.
-            let result = change(unsafe { &mut *self.value.get() });
-            if let Some(core) = core {
-                let word = self.head.count_exclusive(core, place);
-                self.head.clear_owner();
-                record(core, &self.head, word);
-            }
-            self.raw.unlock();
-            result
+            change(unsafe { &mut *self.value.get() })
         })
     }
 
@@ -51,29 +44,59 @@ impl<T: Copy> Atomic<T> {
     #[track_caller]
     fn shared(&self) -> T {
         let place = Location::caller();
+        // SAFETY: under the raw lock. Test: as for `Sync`.
+        self.section(false, place, || unsafe { *self.value.get() })
+    }
+
+    /// One section under the raw lock.
+    #[inline]
+    #[track_caller]
+    fn section<R>(&self, exclusive: bool, place: &'static Location<'static>, work: impl FnOnce() -> R) -> R {
         current::with(|core| {
-            self.enter(core, false, place);
-            // SAFETY: under the raw lock. Test: as for `Sync`.
-            let value = unsafe { *self.value.get() };
+            let special = self.enter(core, exclusive, place);
+            let result = work();
             if let Some(core) = core {
-                let word = self.head.count_shared(core);
-                record(core, &self.head, word);
+                let word = if exclusive { self.head.count_exclusive() } else { self.head.count_shared() };
+                if special {
+                    self.record_special(core, word);
+                } else {
+                    core.instant(word);
+                }
             }
             self.raw.unlock();
-            value
+            result
         })
     }
 
+    /// Takes the raw lock; true if the core replays or is to crash.
     #[inline]
     #[track_caller]
-    fn enter(&self, core: Option<&Core>, exclusive: bool, place: &'static Location<'static>) {
-        match core {
-            Some(core) => {
-                self.head.before(core, exclusive, false, place);
-            }
-            None => self.head.outside(),
+    fn enter(&self, core: Option<&Core>, exclusive: bool, place: &'static Location<'static>) -> bool {
+        let Some(core) = core else {
+            self.head.outside();
+            self.raw.lock(OUTSIDE);
+            return false;
+        };
+        let special = core.special.get();
+        if special {
+            self.head.before_special(core, exclusive, false, self.raw.owner(), place);
         }
-        self.raw.lock();
+        self.raw.lock(core.tag());
+        if self.head.is_first(core) && !self.head.note(core) {
+            self.raw.unlock();
+            head::refuse_stray(place);
+        }
+        special
+    }
+
+    #[cold]
+    fn record_special(&self, core: &Core, word: Word) {
+        if core.crew.is_dead() {
+            return;
+        }
+        core.instant(word);
+        core.at_end(&self.head, word, false);
+        core.after_enter();
     }
 
     /// The value.
@@ -158,7 +181,7 @@ impl<T: Copy> Atomic<T> {
     #[track_caller]
     pub fn peek(&self) -> T {
         self.head.refuse_peek();
-        self.raw.lock();
+        self.raw.lock(OUTSIDE);
         // SAFETY: under the raw lock. Test: as for `Sync`.
         let value = unsafe { *self.value.get() };
         self.raw.unlock();
@@ -175,24 +198,6 @@ fn bytes_equal<T: Copy>(a: &T, b: &T) -> bool {
         std::slice::from_raw_parts(std::ptr::from_ref(a).cast::<u8>(), len)
             == std::slice::from_raw_parts(std::ptr::from_ref(b).cast::<u8>(), len)
     }
-}
-
-#[inline]
-fn record(core: &Core, head: &Head, word: crate::determinant::Word) {
-    if core.special.get() {
-        return record_special(core, head, word);
-    }
-    core.instant(word);
-}
-
-#[cold]
-fn record_special(core: &Core, head: &Head, word: crate::determinant::Word) {
-    if core.crew.is_dead() {
-        return;
-    }
-    core.instant(word);
-    core.at_end(head, word, false);
-    head::after_enter(core);
 }
 
 impl<T: Copy + PartialEq> Atomic<T> {

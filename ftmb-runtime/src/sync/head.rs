@@ -7,34 +7,42 @@ use std::panic::Location;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, AtomicU64, Ordering};
 
+use super::raw::SECTION;
 use crate::determinant::Word;
-use crate::recorder::{Core, Held};
+use crate::recorder::Core;
 use crate::replayer::Logged;
 
 const UNASSIGNED: u32 = u32::MAX;
 
 /// Identity and counts of one variable.
 #[derive(Debug)]
+#[repr(C)]
 pub struct Head {
-    /// `acq` in the high half, the checkpoint interval of the latest acquisition in the low half.
-    counts: AtomicU64,
+    /// `acq` in the high half; in the low half the state of a reader/writer lock, so that entering shared is one operation.
+    pub(super) word: AtomicU64,
     base: AtomicU32,
     id: AtomicU32,
-    /// The core inside exclusively, plus one.
-    owner: AtomicU32,
+    /// The checkpoint interval of the latest acquisition that noted one.
+    interval: AtomicU32,
     /// Its value was written since the last capture.
     touched: AtomicBool,
+    /// Where the latest exclusive section was entered.
     place: AtomicPtr<Location<'static>>,
-    name: OnceLock<Box<str>>,
+    // Boxed twice: a thin pointer leaves room for a value in the line.
+    #[allow(clippy::redundant_allocation)]
+    name: OnceLock<Box<Box<str>>>,
 }
+
+// With a raw lock in front, a value of a word fits into the same cache line.
+const _: () = assert!(size_of::<Head>() <= 48);
 
 impl Head {
     pub(crate) const fn new() -> Head {
         Head {
-            counts: AtomicU64::new(0),
+            word: AtomicU64::new(0),
             base: AtomicU32::new(0),
             id: AtomicU32::new(UNASSIGNED),
-            owner: AtomicU32::new(0),
+            interval: AtomicU32::new(0),
             touched: AtomicBool::new(false),
             place: AtomicPtr::new(std::ptr::null_mut()),
             name: OnceLock::new(),
@@ -42,7 +50,7 @@ impl Head {
     }
 
     pub(crate) fn assign(&self, id: u32, name: &str) {
-        let _ = self.name.set(name.into());
+        let _ = self.name.set(Box::new(name.into()));
         self.id.store(id, Ordering::SeqCst);
     }
 
@@ -64,8 +72,8 @@ impl Head {
     /// Sections entered so far.
     #[inline]
     pub(crate) fn acquired(&self) -> u32 {
-        // Acquire; pairs with the Release in `count_exclusive` and `count_shared`.
-        (self.counts.load(Ordering::Acquire) >> 32) as u32
+        // Acquire; pairs with the Releases in `count_exclusive`, `count_shared` and the reader/writer lock.
+        (self.word.load(Ordering::Acquire) >> 32) as u32
     }
 
     /// `acq` just after the last exclusive section.
@@ -77,8 +85,9 @@ impl Head {
 
     pub(crate) fn set_counts(&self, acquired: u32, base: u32) {
         self.base.store(base, Ordering::SeqCst);
+        self.word.store(u64::from(acquired) << 32, Ordering::SeqCst);
         // Interval 0 is never current, so the next acquisition counts as the first one.
-        self.counts.store(u64::from(acquired) << 32, Ordering::SeqCst);
+        self.interval.store(0, Ordering::SeqCst);
     }
 
     #[inline]
@@ -87,94 +96,118 @@ impl Head {
         self.touched.store(true, Ordering::Relaxed);
     }
 
+    /// As [`touch`](Self::touch), for what all cores write without a lock: the line stays shared between them.
+    #[inline]
+    pub(crate) fn touch_once(&self) {
+        // Relaxed: captures happen while no core is inside an input, and synchronise with the cores then.
+        if !self.touched.load(Ordering::Relaxed) {
+            self.touch();
+        }
+    }
+
     pub(crate) fn take_touched(&self) -> bool {
         self.touched.swap(false, Ordering::SeqCst)
     }
 
-    /// Counts an exclusive section just entered and returns its word.
+    /// Whether this is the first section of the checkpoint interval, as far as one core can tell: [`note`](Self::note) knows.
+    /// Of a variable without an id every section is.
     #[inline]
-    pub(crate) fn count_exclusive(&self, core: &Core, place: &'static Location<'static>) -> Word {
-        // Relaxed: under the exclusive lock.
-        let counts = self.counts.load(Ordering::Relaxed);
-        let acquired = (counts >> 32) as u32;
-        let after = acquired.wrapping_add(1);
-        if counts as u32 != core.interval.get() {
+    pub(crate) fn is_first(&self, core: &Core) -> bool {
+        // Relaxed: changes only under a lock that is held exclusively, or in `note`, which is certain.
+        self.interval.load(Ordering::Relaxed) != core.interval.get()
+    }
+
+    /// Notes that the variable was acquired in this checkpoint interval; exactly one of those that race does. False: the
+    /// variable has no id, and may not be used by packet code.
+    #[cold]
+    pub(crate) fn note(&self, core: &Core) -> bool {
+        let interval = core.interval.get();
+        if self.is_assigned() && self.interval.swap(interval, Ordering::SeqCst) != interval {
             core.acquired.borrow_mut().push(self.id());
         }
-        // Relaxed: only this core compares it with itself, others see it through a contended lock.
-        self.owner.store(core.index as u32 + 1, Ordering::Relaxed);
+        self.is_assigned()
+    }
+
+    /// Notes where an exclusive section was entered.
+    #[inline]
+    pub(crate) fn set_place(&self, place: &'static Location<'static>) {
+        // Relaxed: only the core that stored it reads it.
         self.place.store(std::ptr::from_ref(place).cast_mut(), Ordering::Relaxed);
-        // Release, both; pair with the Acquires in `base` and `acquired`: whoever replays waits on them without the lock.
-        self.base.store(after, Ordering::Release);
-        self.counts.store((u64::from(after) << 32) | u64::from(core.interval.get()), Ordering::Release);
+    }
+
+    /// Counts an exclusive section under a lock that does not count itself, and returns its word.
+    #[inline]
+    pub(crate) fn count_exclusive(&self) -> Word {
+        // Relaxed: under the exclusive lock.
+        let acquired = (self.word.load(Ordering::Relaxed) >> 32) as u32;
+        let word = self.exclusive(acquired);
+        // Release; pairs with the Acquire in `acquired`: whoever replays waits on it without the lock.
+        self.word.store(u64::from(acquired.wrapping_add(1)) << 32, Ordering::Release);
+        word
+    }
+
+    /// The word of an exclusive section that has just been counted by the lock.
+    #[inline]
+    pub(crate) fn counted_exclusive(&self) -> Word {
+        // Relaxed: under the exclusive lock.
+        let after = (self.word.load(Ordering::Relaxed) >> 32) as u32;
+        self.exclusive(after.wrapping_sub(1))
+    }
+
+    #[inline]
+    fn exclusive(&self, acquired: u32) -> Word {
+        // Release; pairs with the Acquire in `base`: whoever replays waits on it without the lock.
+        self.base.store(acquired.wrapping_add(1), Ordering::Release);
         Word::write(self.id(), acquired)
     }
 
-    /// Counts a shared section just entered and returns its word. Other shared sections may be counted at the same time.
+    /// Counts a shared section under a lock that does not count itself and is held exclusively (atomics), and returns its word.
     #[inline]
-    pub(crate) fn count_shared(&self, core: &Core) -> Word {
-        let base = self.base();
+    pub(crate) fn count_shared(&self) -> Word {
+        // Relaxed: under the lock.
+        let counts = self.word.load(Ordering::Relaxed);
         // Release; pairs with the Acquire in `acquired`. The carry out of the high half falls off the end.
-        let before = self.counts.fetch_add(1 << 32, Ordering::Release);
-        if before as u32 != core.interval.get() {
-            self.note_interval(core);
-        }
-        Word::read(self.id(), base)
+        self.word.store(counts.wrapping_add(SECTION), Ordering::Release);
+        self.counted_shared()
     }
 
-    /// The first shared section of a checkpoint interval: exactly one of those that race notes the variable.
-    #[cold]
-    fn note_interval(&self, core: &Core) {
-        let interval = u64::from(core.interval.get());
-        let mut counts = self.counts.load(Ordering::SeqCst);
-        while counts & 0xffff_ffff != interval {
-            let marked = (counts & !0xffff_ffff) | interval;
-            match self.counts.compare_exchange_weak(counts, marked, Ordering::SeqCst, Ordering::SeqCst) {
-                Ok(_) => return core.acquired.borrow_mut().push(self.id()),
-                Err(now) => counts = now,
-            }
-        }
-    }
-
+    /// The word of a shared section that has just been counted by the lock.
     #[inline]
-    pub(crate) fn clear_owner(&self) {
-        // Relaxed: see `count_exclusive`.
-        self.owner.store(0, Ordering::Relaxed);
+    pub(crate) fn counted_shared(&self) -> Word {
+        Word::read(self.id(), self.base())
     }
 
-    /// Before a section: replay's turn, and refusals that must not hang. Returns what the log says.
-    #[inline]
-    pub(crate) fn before(&self, core: &Core, exclusive: bool, trying: bool, place: &'static Location<'static>) -> Logged {
-        if core.special.get() || self.id() == UNASSIGNED {
-            return self.before_slow(core, exclusive, trying, place);
-        }
-        Logged::Live
-    }
-
+    /// Before a section of a core that replays or is to crash: replay's turn, and refusals that must not hang. `owner`: who
+    /// the lock says is inside exclusively. Returns what the log says.
     #[cold]
-    fn before_slow(&self, core: &Core, exclusive: bool, trying: bool, place: &'static Location<'static>) -> Logged {
-        assert!(
-            self.is_assigned(),
-            "{place}: a tracked variable that is not reachable from the middlebox's shared state was used in packet code; \
-             replay could not find it: make it (part of) a field of the #[ftmb::shared] struct"
-        );
+    pub(crate) fn before_special(
+        &self,
+        core: &Core,
+        exclusive: bool,
+        trying: bool,
+        owner: u32,
+        place: &'static Location<'static>,
+    ) -> Logged {
+        if !self.is_assigned() {
+            refuse_stray(place);
+        }
         if !trying {
-            self.refuse_second(core, exclusive, place);
+            self.refuse_second(core, exclusive, owner, place);
         }
         core.before_section(self, exclusive, trying)
     }
 
     /// Panics if this core is inside already and the two sections could not coexist.
     #[cold]
-    pub(crate) fn refuse_second(&self, core: &Core, exclusive: bool, place: &'static Location<'static>) {
-        let id = self.id();
-        let first = if self.owner.load(Ordering::Relaxed) == core.index as u32 + 1 {
+    pub(crate) fn refuse_second(&self, core: &Core, exclusive: bool, owner: u32, place: &'static Location<'static>) {
+        let first = if owner == core.tag() {
+            // Relaxed: stored by this very thread.
             let first = self.place.load(Ordering::Relaxed);
-            // SAFETY: only ever null or a `&'static Location` (stored in `count_exclusive` by this very thread, which the
-            // owner check established). Test: `a_second_acquisition_panics_naming_both_places`.
+            // SAFETY: only ever null or a `&'static Location` (`set_place`). Test:
+            // `a_second_acquisition_panics_naming_both_places`.
             unsafe { first.as_ref() }
         } else if exclusive {
-            core.held.borrow().iter().find(|held| held.id == id).map(|held| held.place)
+            core.held.find(self.id())
         } else {
             None
         };
@@ -184,26 +217,6 @@ impl Head {
                  end the first section before, or use its guard",
                 self.name()
             );
-        }
-    }
-
-    /// Whether this core is inside a shared section of the variable.
-    pub(crate) fn is_held_shared(&self, core: &Core) -> bool {
-        let id = self.id();
-        core.held.borrow().iter().any(|held| held.id == id)
-    }
-
-    #[inline]
-    pub(crate) fn hold_shared(&self, core: &Core, place: &'static Location<'static>) {
-        core.held.borrow_mut().push(Held { id: self.id(), place });
-    }
-
-    #[inline]
-    pub(crate) fn unhold_shared(&self, core: &Core) {
-        let mut held = core.held.borrow_mut();
-        let id = self.id();
-        if let Some(at) = held.iter().rposition(|held| held.id == id) {
-            held.swap_remove(at);
         }
     }
 
@@ -237,17 +250,18 @@ impl Head {
     }
 }
 
-/// Ends a section in the core's record (not the real lock). Crashed instances record nothing.
-#[inline]
-pub(crate) fn end(core: &Core, head: &Head, word: Word, exit_count: u32) {
-    if core.special.get() {
-        return end_special(core, head, word, exit_count);
-    }
-    core.end(word, exit_count);
+/// Packet code used a variable that the walk did not find.
+#[cold]
+pub(crate) fn refuse_stray(place: &'static Location<'static>) -> ! {
+    panic!(
+        "{place}: a tracked variable that is not reachable from the middlebox's shared state was used in packet code; replay \
+         could not find it: make it (part of) a field of the #[ftmb::shared] struct"
+    )
 }
 
+/// Ends a section of a core that replays or is to crash, in its record (not the real lock). Crashed instances record nothing.
 #[cold]
-fn end_special(core: &Core, head: &Head, word: Word, exit_count: u32) {
+pub(crate) fn end_special(core: &Core, head: &Head, word: Word, exit_count: u32) {
     if core.crew.is_dead() {
         return;
     }
@@ -255,18 +269,10 @@ fn end_special(core: &Core, head: &Head, word: Word, exit_count: u32) {
     core.at_end(head, Word::exit(word.id(), exit_count), wide);
 }
 
-/// After the real unlock.
-#[inline]
-pub(crate) fn after_end(core: &Core) {
-    if core.special.get() && !core.crew.is_dead() {
+/// After the real unlock of such a section.
+#[cold]
+pub(crate) fn after_end_special(core: &Core) {
+    if !core.crew.is_dead() {
         core.after_end();
-    }
-}
-
-/// After a section was entered and counted.
-#[inline]
-pub(crate) fn after_enter(core: &Core) {
-    if core.special.get() {
-        core.after_enter();
     }
 }

@@ -7,11 +7,13 @@ mod atomics;
 mod counter;
 pub(crate) mod current;
 mod head;
+pub(crate) mod held;
 mod mutex;
 mod per_core;
 mod raw;
 mod registry;
 mod rwlock;
+mod sleepers;
 mod tracked;
 #[cfg(test)]
 mod tests;

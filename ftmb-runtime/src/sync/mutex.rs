@@ -9,7 +9,7 @@ use std::sync::{LockResult, TryLockError, TryLockResult};
 
 use super::current;
 use super::head::{self, Head};
-use super::raw::RawMutex;
+use super::raw::{OUTSIDE, RawMutex};
 use crate::determinant::{DrawTag, Word};
 use crate::recorder::Core;
 use crate::replayer::Logged;
@@ -57,7 +57,7 @@ impl<T> Mutex<T> {
             Some(core) => Some(self.enter(core, place)),
             None => {
                 self.head.outside();
-                self.raw.lock();
+                self.raw.lock(OUTSIDE);
                 None
             }
         });
@@ -65,15 +65,41 @@ impl<T> Mutex<T> {
     }
 
     #[inline]
-    pub(super) fn enter(&self, core: &Core, place: &'static Location<'static>) -> Word {
-        self.head.before(core, true, false, place);
-        if !self.raw.try_lock() {
-            self.head.refuse_second(core, true, place);
-            self.raw.lock();
+    fn enter(&self, core: &Core, place: &'static Location<'static>) -> Word {
+        if core.special.get() {
+            return self.enter_special(core, place);
         }
-        let word = self.head.count_exclusive(core, place);
+        if !self.raw.try_lock(core.tag()) {
+            self.enter_contended(core, place);
+        }
+        self.entered(core, place)
+    }
+
+    #[cold]
+    fn enter_contended(&self, core: &Core, place: &'static Location<'static>) {
+        self.head.refuse_second(core, true, self.raw.owner(), place);
+        self.raw.lock(core.tag());
+    }
+
+    #[cold]
+    fn enter_special(&self, core: &Core, place: &'static Location<'static>) -> Word {
+        self.head.before_special(core, true, false, self.raw.owner(), place);
+        self.raw.lock(core.tag());
+        let word = self.entered(core, place);
+        core.after_enter();
+        word
+    }
+
+    /// Counts and records a section that was entered.
+    #[inline]
+    fn entered(&self, core: &Core, place: &'static Location<'static>) -> Word {
+        if self.head.is_first(core) && !self.head.note(core) {
+            self.raw.unlock();
+            head::refuse_stray(place);
+        }
+        self.head.set_place(place);
+        let word = self.head.count_exclusive();
         core.start(word);
-        head::after_enter(core);
         word
     }
 
@@ -91,17 +117,22 @@ impl<T> Mutex<T> {
             Some(core) => self.try_enter(core, place).map(Some),
             None => {
                 self.head.outside();
-                self.raw.try_lock().then_some(None)
+                self.raw.try_lock(OUTSIDE).then_some(None)
             }
         });
         entered.map(|word| MutexGuard { mutex: self, word, not_send: PhantomData }).ok_or(TryLockError::WouldBlock)
     }
 
     fn try_enter(&self, core: &Core, place: &'static Location<'static>) -> Option<Word> {
-        let entered = match self.head.before(core, true, true, place) {
-            Logged::Live => self.raw.try_lock(),
+        let special = core.special.get();
+        let logged = match special {
+            true => self.head.before_special(core, true, true, self.raw.owner(), place),
+            false => Logged::Live,
+        };
+        let entered = match logged {
+            Logged::Live => self.raw.try_lock(core.tag()),
             Logged::Section => {
-                self.raw.lock();
+                self.raw.lock(core.tag());
                 true
             }
             Logged::FailedTry => false,
@@ -110,9 +141,10 @@ impl<T> Mutex<T> {
             core.draw(DrawTag::FailedTry, &[self.head.id().into()]);
             return None;
         }
-        let word = self.head.count_exclusive(core, place);
-        core.start(word);
-        head::after_enter(core);
+        let word = self.entered(core, place);
+        if special {
+            core.after_enter();
+        }
         Some(word)
     }
 
@@ -140,7 +172,7 @@ impl<T> Mutex<T> {
     #[track_caller]
     pub fn peek(&self) -> MutexPeek<'_, T> {
         self.head.refuse_peek();
-        self.raw.lock();
+        self.raw.lock(OUTSIDE);
         MutexPeek { mutex: self }
     }
 }
@@ -195,16 +227,20 @@ impl<T> DerefMut for MutexGuard<'_, T> {
 impl<T> Drop for MutexGuard<'_, T> {
     #[inline]
     fn drop(&mut self) {
-        let Some(word) = self.word else { return self.mutex.raw.unlock() };
-        current::with(|core| {
-            self.mutex.head.clear_owner();
-            if let Some(core) = core {
-                head::end(core, &self.mutex.head, word, word.count().wrapping_add(1));
+        let Mutex { raw, head, .. } = self.mutex;
+        let Some(word) = self.word else { return raw.unlock() };
+        let exit_count = word.count().wrapping_add(1);
+        current::with(|core| match core {
+            Some(core) if !core.special.get() => {
+                core.end(word, exit_count);
+                raw.unlock();
             }
-            self.mutex.raw.unlock();
-            if let Some(core) = core {
-                head::after_end(core);
+            Some(core) => {
+                head::end_special(core, head, word, exit_count);
+                raw.unlock();
+                head::after_end_special(core);
             }
+            None => raw.unlock(),
         });
     }
 }

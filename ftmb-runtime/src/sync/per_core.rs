@@ -12,7 +12,7 @@ use crossbeam_utils::CachePadded;
 
 use super::current;
 use super::head::Head;
-use super::raw::RawMutex;
+use super::raw::{OUTSIDE, RawMutex};
 
 /// One clone of a value per core. `#[ftmb(per_core)]` makes a field this.
 ///
@@ -43,7 +43,7 @@ impl<T> Slot<T> {
     }
 
     pub(super) fn lock(&self) -> PerCoreMut<'_, T> {
-        self.raw.lock();
+        self.raw.lock(OUTSIDE);
         PerCoreMut { slot: self }
     }
 
@@ -85,7 +85,7 @@ impl<T> PerCore<T> {
         let Some(slot) = slot else {
             panic!("per-core state that is not reachable from the middlebox's shared state was used in packet code")
         };
-        assert!(slot.raw.try_lock(), "`{}`: this core's copy is borrowed already", self.head.name());
+        assert!(slot.raw.try_lock(OUTSIDE), "`{}`: this core's copy is borrowed already", self.head.name());
         PerCoreMut { slot }
     }
 

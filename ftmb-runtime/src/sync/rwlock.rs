@@ -10,7 +10,8 @@ use std::sync::{LockResult, TryLockError, TryLockResult};
 
 use super::current;
 use super::head::{self, Head};
-use super::raw::RawRwLock;
+use super::raw::{OUTSIDE, RawRwLock, SECTION};
+use super::sleepers::Sleepers;
 use crate::determinant::{DrawTag, Word};
 use crate::recorder::Core;
 use crate::replayer::Logged;
@@ -26,7 +27,7 @@ use crate::replayer::Logged;
 /// ```
 #[repr(C, align(64))]
 pub struct RwLock<T> {
-    pub(super) raw: RawRwLock,
+    sleepers: Sleepers,
     pub(super) head: Head,
     pub(super) value: UnsafeCell<T>,
 }
@@ -40,7 +41,13 @@ unsafe impl<T: Send> Send for RwLock<T> {}
 impl<T> RwLock<T> {
     /// A lock with a value.
     pub const fn new(value: T) -> RwLock<T> {
-        RwLock { raw: RawRwLock::new(), head: Head::new(), value: UnsafeCell::new(value) }
+        RwLock { sleepers: RawRwLock::sleepers(), head: Head::new(), value: UnsafeCell::new(value) }
+    }
+
+    /// The real lock; its state is half of the head's word.
+    #[inline]
+    pub(super) fn raw(&self) -> RawRwLock<'_> {
+        RawRwLock { word: &self.head.word, sleepers: &self.sleepers }
     }
 
     /// Enters shared. Always `Ok`.
@@ -59,7 +66,7 @@ impl<T> RwLock<T> {
             Some(core) => Some(self.enter_shared(core, place)),
             None => {
                 self.head.outside();
-                self.raw.read(|| false);
+                self.raw().read(|| false, 0);
                 None
             }
         });
@@ -67,21 +74,46 @@ impl<T> RwLock<T> {
     }
 
     #[inline]
-    pub(super) fn enter_shared(&self, core: &Core, place: &'static Location<'static>) -> Word {
-        self.head.before(core, false, false, place);
-        if !self.raw.try_read(false) {
-            self.head.refuse_second(core, false, place);
-            self.raw.read(|| self.head.is_held_shared(core));
+    fn enter_shared(&self, core: &Core, place: &'static Location<'static>) -> Word {
+        if core.special.get() {
+            return self.enter_shared_special(core, place);
         }
-        self.count_shared(core, place)
+        if !self.raw().try_read(false, SECTION) {
+            self.enter_shared_contended(core, place);
+        }
+        self.entered_shared(core, place)
     }
 
+    #[cold]
+    fn enter_shared_contended(&self, core: &Core, place: &'static Location<'static>) {
+        self.head.refuse_second(core, false, self.raw().writer(), place);
+        self.raw().read(|| self.is_held_shared(core), SECTION);
+    }
+
+    #[cold]
+    fn enter_shared_special(&self, core: &Core, place: &'static Location<'static>) -> Word {
+        self.head.before_special(core, false, false, self.raw().writer(), place);
+        self.raw().read(|| self.is_held_shared(core), SECTION);
+        let word = self.entered_shared(core, place);
+        core.after_enter();
+        word
+    }
+
+    /// Whether this core is inside shared.
+    fn is_held_shared(&self, core: &Core) -> bool {
+        core.held.find(self.head.id()).is_some()
+    }
+
+    /// Records a shared section that was entered and counted.
     #[inline]
-    fn count_shared(&self, core: &Core, place: &'static Location<'static>) -> Word {
-        let word = self.head.count_shared(core);
-        self.head.hold_shared(core, place);
+    fn entered_shared(&self, core: &Core, place: &'static Location<'static>) -> Word {
+        if self.head.is_first(core) && !self.head.note(core) {
+            self.raw().unlock_read();
+            head::refuse_stray(place);
+        }
+        let word = self.head.counted_shared();
+        core.held.push(word.id(), place);
         core.start(word);
-        head::after_enter(core);
         word
     }
 
@@ -100,7 +132,7 @@ impl<T> RwLock<T> {
             Some(core) => Some(self.enter_exclusive(core, place)),
             None => {
                 self.head.outside();
-                self.raw.write();
+                self.raw().write(OUTSIDE, 0);
                 None
             }
         });
@@ -108,20 +140,41 @@ impl<T> RwLock<T> {
     }
 
     #[inline]
-    pub(super) fn enter_exclusive(&self, core: &Core, place: &'static Location<'static>) -> Word {
-        self.head.before(core, true, false, place);
-        if !self.raw.try_write() {
-            self.head.refuse_second(core, true, place);
-            self.raw.write();
+    fn enter_exclusive(&self, core: &Core, place: &'static Location<'static>) -> Word {
+        if core.special.get() {
+            return self.enter_exclusive_special(core, place);
         }
-        self.count_exclusive(core, place)
+        if !self.raw().try_write(core.tag(), SECTION) {
+            self.enter_exclusive_contended(core, place);
+        }
+        self.entered_exclusive(core, place)
     }
 
+    #[cold]
+    fn enter_exclusive_contended(&self, core: &Core, place: &'static Location<'static>) {
+        self.head.refuse_second(core, true, self.raw().writer(), place);
+        self.raw().write(core.tag(), SECTION);
+    }
+
+    #[cold]
+    fn enter_exclusive_special(&self, core: &Core, place: &'static Location<'static>) -> Word {
+        self.head.before_special(core, true, false, self.raw().writer(), place);
+        self.raw().write(core.tag(), SECTION);
+        let word = self.entered_exclusive(core, place);
+        core.after_enter();
+        word
+    }
+
+    /// Records an exclusive section that was entered and counted.
     #[inline]
-    fn count_exclusive(&self, core: &Core, place: &'static Location<'static>) -> Word {
-        let word = self.head.count_exclusive(core, place);
+    fn entered_exclusive(&self, core: &Core, place: &'static Location<'static>) -> Word {
+        if self.head.is_first(core) && !self.head.note(core) {
+            self.raw().unlock_write();
+            head::refuse_stray(place);
+        }
+        self.head.set_place(place);
+        let word = self.head.counted_exclusive();
         core.start(word);
-        head::after_enter(core);
         word
     }
 
@@ -135,16 +188,16 @@ impl<T> RwLock<T> {
     #[track_caller]
     pub fn try_read(&self) -> TryLockResult<RwLockReadGuard<'_, T>> {
         let place = Location::caller();
-        let again = |core: &Core| self.head.is_held_shared(core);
+        let again = |core: &Core| self.is_held_shared(core);
         let entered = current::with(|core| match core {
             Some(core) => {
-                let live = || self.raw.try_read(again(core));
-                let logged = || self.raw.read(|| again(core));
-                self.try_enter(core, false, place, live, logged).then(|| Some(self.count_shared(core, place)))
+                let live = || self.raw().try_read(again(core), SECTION);
+                let logged = || self.raw().read(|| again(core), SECTION);
+                self.try_enter(core, false, place, live, logged, || self.entered_shared(core, place)).map(Some)
             }
             None => {
                 self.head.outside();
-                self.raw.try_read(false).then_some(None)
+                self.raw().try_read(false, 0).then_some(None)
             }
         });
         let guard = entered.map(|word| RwLockReadGuard { lock: self, word, not_send: PhantomData });
@@ -163,12 +216,13 @@ impl<T> RwLock<T> {
         let place = Location::caller();
         let entered = current::with(|core| match core {
             Some(core) => {
-                let entered = self.try_enter(core, true, place, || self.raw.try_write(), || self.raw.write());
-                entered.then(|| Some(self.count_exclusive(core, place)))
+                let live = || self.raw().try_write(core.tag(), SECTION);
+                let logged = || self.raw().write(core.tag(), SECTION);
+                self.try_enter(core, true, place, live, logged, || self.entered_exclusive(core, place)).map(Some)
             }
             None => {
                 self.head.outside();
-                self.raw.try_write().then_some(None)
+                self.raw().try_write(OUTSIDE, 0).then_some(None)
             }
         });
         let guard = entered.map(|word| RwLockWriteGuard { lock: self, word, not_send: PhantomData });
@@ -182,8 +236,14 @@ impl<T> RwLock<T> {
         place: &'static Location<'static>,
         live: impl Fn() -> bool,
         logged: impl Fn(),
-    ) -> bool {
-        let entered = match self.head.before(core, exclusive, true, place) {
+        record: impl Fn() -> Word,
+    ) -> Option<Word> {
+        let special = core.special.get();
+        let said = match special {
+            true => self.head.before_special(core, exclusive, true, self.raw().writer(), place),
+            false => Logged::Live,
+        };
+        let entered = match said {
             Logged::Live => live(),
             Logged::Section => {
                 logged();
@@ -193,8 +253,35 @@ impl<T> RwLock<T> {
         };
         if !entered {
             core.draw(DrawTag::FailedTry, &[self.head.id().into()]);
+            return None;
         }
-        entered
+        let word = record();
+        if special {
+            core.after_enter();
+        }
+        Some(word)
+    }
+
+    /// Ends this core's exclusive section and begins a shared one; returns the new word.
+    fn downgrade(&self, core: &Core, word: Word, place: &'static Location<'static>) -> Word {
+        let (head, special) = (&self.head, core.special.get());
+        let exit_count = word.count().wrapping_add(1);
+        if special {
+            head::end_special(core, head, word, exit_count);
+        } else {
+            core.end(word, exit_count);
+        }
+        self.raw().downgrade();
+        if special {
+            head::after_end_special(core);
+            head.before_special(core, false, false, 0, place);
+        }
+        self.raw().count();
+        let word = self.entered_shared(core, place);
+        if special {
+            core.after_enter();
+        }
+        word
     }
 
     /// The value, without locking: nobody else can have it.
@@ -221,7 +308,7 @@ impl<T> RwLock<T> {
     #[track_caller]
     pub fn peek(&self) -> RwLockPeek<'_, T> {
         self.head.refuse_peek();
-        self.raw.read(|| false);
+        self.raw().read(|| false, 0);
         RwLockPeek { lock: self }
     }
 }
@@ -267,16 +354,21 @@ impl<T> Deref for RwLockReadGuard<'_, T> {
 impl<T> Drop for RwLockReadGuard<'_, T> {
     #[inline]
     fn drop(&mut self) {
-        let Some(word) = self.word else { return self.lock.raw.unlock_read() };
-        current::with(|core| {
-            if let Some(core) = core {
-                self.lock.head.unhold_shared(core);
-                head::end(core, &self.lock.head, word, word.count());
+        let (head, raw) = (&self.lock.head, self.lock.raw());
+        let Some(word) = self.word else { return raw.unlock_read() };
+        current::with(|core| match core {
+            Some(core) if !core.special.get() => {
+                core.held.remove(word.id());
+                core.end(word, word.count());
+                raw.unlock_read();
             }
-            self.lock.raw.unlock_read();
-            if let Some(core) = core {
-                head::after_end(core);
+            Some(core) => {
+                core.held.remove(word.id());
+                head::end_special(core, head, word, word.count());
+                raw.unlock_read();
+                head::after_end_special(core);
             }
+            None => raw.unlock_read(),
         });
     }
 }
@@ -304,21 +396,13 @@ impl<'a, T> RwLockWriteGuard<'a, T> {
     pub fn downgrade(this: Self) -> RwLockReadGuard<'a, T> {
         let place = Location::caller();
         let this = ManuallyDrop::new(this);
-        let (lock, head) = (this.lock, &this.lock.head);
-        let word = this.word.and_then(|word| {
-            current::with(|core| {
-                head.clear_owner();
-                let core = core?;
-                head::end(core, head, word, word.count().wrapping_add(1));
-                lock.raw.downgrade();
-                head::after_end(core);
-                head.before(core, false, false, place);
-                Some(lock.count_shared(core, place))
-            })
-        });
-        if word.is_none() {
-            lock.raw.downgrade();
+        let (lock, raw) = (this.lock, this.lock.raw());
+        let recorded =
+            this.word.and_then(|word| current::with(|core| core.map(|core| lock.downgrade(core, word, place))));
+        if recorded.is_none() {
+            raw.downgrade();
         }
+        let word = recorded;
         RwLockReadGuard { lock, word, not_send: PhantomData }
     }
 }
@@ -344,16 +428,20 @@ impl<T> DerefMut for RwLockWriteGuard<'_, T> {
 impl<T> Drop for RwLockWriteGuard<'_, T> {
     #[inline]
     fn drop(&mut self) {
-        let Some(word) = self.word else { return self.lock.raw.unlock_write() };
-        current::with(|core| {
-            self.lock.head.clear_owner();
-            if let Some(core) = core {
-                head::end(core, &self.lock.head, word, word.count().wrapping_add(1));
+        let (head, raw) = (&self.lock.head, self.lock.raw());
+        let Some(word) = self.word else { return raw.unlock_write() };
+        let exit_count = word.count().wrapping_add(1);
+        current::with(|core| match core {
+            Some(core) if !core.special.get() => {
+                core.end(word, exit_count);
+                raw.unlock_write();
             }
-            self.lock.raw.unlock_write();
-            if let Some(core) = core {
-                head::after_end(core);
+            Some(core) => {
+                head::end_special(core, head, word, exit_count);
+                raw.unlock_write();
+                head::after_end_special(core);
             }
+            None => raw.unlock_write(),
         });
     }
 }
@@ -380,7 +468,7 @@ impl<T> Deref for RwLockPeek<'_, T> {
 
 impl<T> Drop for RwLockPeek<'_, T> {
     fn drop(&mut self) {
-        self.lock.raw.unlock_read();
+        self.lock.raw().unlock_read();
     }
 }
 

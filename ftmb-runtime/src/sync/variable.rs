@@ -7,6 +7,7 @@ use super::counter::Counter;
 use super::head::Head;
 use super::mutex::Mutex;
 use super::per_core::PerCore;
+use super::raw::OUTSIDE;
 use super::registry::Walker;
 use super::rwlock::RwLock;
 use super::tracked::Tracked;
@@ -31,13 +32,14 @@ pub(crate) trait Variable: Send + Sync {
 }
 
 macro_rules! locked {
-    ($ty:ident, $kind:literal, $lock:ident, $unlock:ident) => {
+    ($ty:ident, $kind:literal, |$this:ident| $lock:expr, $unlock:expr) => {
         impl<T: State> $ty<T> {
             fn with_value<R>(&self, work: impl FnOnce(&mut T) -> R) -> R {
-                self.raw.$lock();
+                let $this = self;
+                $lock;
                 // SAFETY: under the raw lock, exclusively. Test: `a_capture_restores_to_an_equal_twin`.
                 let result = work(unsafe { &mut *self.value.get() });
-                self.raw.$unlock();
+                $unlock;
                 result
             }
         }
@@ -80,9 +82,9 @@ macro_rules! locked {
     };
 }
 
-locked!(Mutex, "mutex", lock, unlock);
-locked!(RwLock, "rwlock", write, unlock_write);
-locked!(Atomic, "atomic", lock, unlock);
+locked!(Mutex, "mutex", |this| this.raw.lock(OUTSIDE), this.raw.unlock());
+locked!(RwLock, "rwlock", |this| this.raw().write(OUTSIDE, 0), this.raw().unlock_write());
+locked!(Atomic, "atomic", |this| this.raw.lock(OUTSIDE), this.raw.unlock());
 
 impl<T: State> Shared for Tracked<T> {
     fn walk<'a>(&'a self, walker: &mut Walker<'a>) {

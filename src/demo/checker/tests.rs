@@ -121,15 +121,8 @@ fn outputs_of_a_tick_and_of_a_core_that_is_not_there() {
     let mut checker = checker();
     assert_eq!(deliver(&mut checker, 1, 0, b"from a tick"), None);
     assert_eq!(checker.findings().released, 1);
-    let stranger = Delivered {
-        port: PortId(0),
-        core: 9,
-        ordinal: 1,
-        source: 1,
-        arrival: 0,
-        repeated: false,
-        bytes: b"x",
-    };
+    let stranger =
+        Delivered { port: PortId(0), core: 9, ordinal: 1, source: 1, arrival: 0, repeated: false, bytes: b"x" };
     checker.delivered(&stranger);
     assert_eq!(checker.findings().contradicted, 1);
 }

@@ -16,14 +16,14 @@ use super::*;
 use crate::group_dir::LogSizes;
 use crate::group_record::Birth;
 
-pub(super) const VARIABLES: u32 = 4;
+pub(crate) const VARIABLES: u32 = 4;
 
 /// What left: core and ordinal; and how much it takes.
 #[derive(Debug, Default)]
-pub(super) struct Sink {
-    pub(super) left: Vec<(u32, u64)>,
-    pub(super) room: Option<usize>,
-    pub(super) flushed: usize,
+pub(crate) struct Sink {
+    pub(crate) left: Vec<(u32, u64)>,
+    pub(crate) room: Option<usize>,
+    pub(crate) flushed: usize,
 }
 
 impl Outlet for Sink {
@@ -42,21 +42,24 @@ impl Outlet for Sink {
 }
 
 impl Sink {
-    pub(super) fn of(&self, core: u32) -> Vec<u64> {
+    pub(crate) fn of(&self, core: u32) -> Vec<u64> {
         self.left.iter().filter(|left| left.0 == core).map(|left| left.1).collect()
     }
 }
 
 /// Holders that have not got everything: per log, positions from here on are not delivered.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Hidden(pub(super) Arc<Mutex<Vec<(&'static str, usize, u64)>>>);
+pub(crate) struct Hidden(Arc<Mutex<Vec<Limit>>>);
+
+/// Log, core, first position that is hidden.
+type Limit = (&'static str, usize, u64);
 
 impl Hidden {
-    pub(super) fn hide(&self, log: &'static str, core: usize, from: u64) {
+    pub(crate) fn hide(&self, log: &'static str, core: usize, from: u64) {
         self.0.lock().expect("not poisoned").push((log, core, from));
     }
 
-    pub(super) fn deliver(&self) {
+    pub(crate) fn deliver(&self) {
         self.0.lock().expect("not poisoned").clear();
     }
 
@@ -82,16 +85,16 @@ impl Holders for Hidden {
 }
 
 /// The scripted master of one epoch.
-pub(super) struct Master {
+pub(crate) struct Master {
     det: Vec<WordWriter>,
     out: Vec<FrameWriter>,
-    pub(super) ordinal: Vec<u64>,
+    pub(crate) ordinal: Vec<u64>,
     hash: Vec<u64>,
     epoch: u64,
 }
 
 impl Master {
-    pub(super) fn of(group: &Group) -> Master {
+    pub(crate) fn of(group: &Group) -> Master {
         let epoch = group.record.current().expect("begun");
         let base = group.ol.base().cloned().unwrap_or_else(|| Base::none(group.record.cores()));
         let logs = &group.logs;
@@ -104,14 +107,14 @@ impl Master {
         }
     }
 
-    pub(super) fn word(&mut self, core: usize, word: Word) -> &mut Master {
+    pub(crate) fn word(&mut self, core: usize, word: Word) -> &mut Master {
         self.det[core].push(word.0);
         self.det[core].publish();
         self
     }
 
     /// An output of `core` that needs all of its words so far (and `in` up to `need_in`).
-    pub(super) fn emit_needing(&mut self, core: usize, need_in: u64, payload: u64) -> &mut Master {
+    pub(crate) fn emit_needing(&mut self, core: usize, need_in: u64, payload: u64) -> &mut Master {
         self.ordinal[core] += 1;
         self.hash[core] = self.hash[core].wrapping_mul(31).wrapping_add(payload + 1);
         let header = OutHeader {
@@ -129,12 +132,12 @@ impl Master {
         self
     }
 
-    pub(super) fn emit(&mut self, core: usize, payload: u64) -> &mut Master {
+    pub(crate) fn emit(&mut self, core: usize, payload: u64) -> &mut Master {
         self.emit_needing(core, 0, payload)
     }
 
     /// A delta that says where the cores are now; `counts`: of the variables acquired.
-    pub(super) fn checkpoint(&self, group: &Group, counts: &[(u32, u32, u32)]) -> Delta {
+    pub(crate) fn checkpoint(&self, group: &Group, counts: &[(u32, u32, u32)]) -> Delta {
         let committed = group.record.committed();
         let points = (0..group.record.cores()).map(|core| CorePoint {
             in_pos: group.logs.input[core].tail(),
@@ -160,17 +163,17 @@ impl Master {
 }
 
 /// Record, logs and output logger.
-pub(super) struct Group {
-    pub(super) record: GroupRecord,
-    pub(super) logs: GroupLogs,
-    pub(super) hidden: Hidden,
-    pub(super) ol: OutputLogger,
-    pub(super) sink: Sink,
+pub(crate) struct Group {
+    pub(crate) record: GroupRecord,
+    pub(crate) logs: GroupLogs,
+    pub(crate) hidden: Hidden,
+    pub(crate) ol: OutputLogger,
+    pub(crate) sink: Sink,
 }
 
 impl Group {
     /// A group in epoch 1 with checkpoint 0 committed.
-    pub(super) fn started(cores: usize) -> (Group, Master) {
+    pub(crate) fn started(cores: usize) -> (Group, Master) {
         let record = GroupRecord::anonymous(Birth::now(cores, 0)).expect("memory");
         let logs = GroupLogs::anonymous(cores, LogSizes::smallest(), 0).expect("memory");
         let hidden = Hidden::default();
@@ -182,7 +185,7 @@ impl Group {
         (group, master)
     }
 
-    pub(super) fn poll(&mut self) -> Polled {
+    pub(crate) fn poll(&mut self) -> Polled {
         let mut total = Polled::default();
         loop {
             let polled = self.ol.poll(&mut self.sink).expect("no divergence");
@@ -196,14 +199,14 @@ impl Group {
         }
     }
 
-    pub(super) fn commit(&mut self, delta: &Delta) {
+    pub(crate) fn commit(&mut self, delta: &Delta) {
         assert!(self.ol.covers(delta.head()));
         self.ol.commit(delta.head()).expect("follows");
         self.ol.trim();
     }
 
     /// The master is dead: cut, and the next epoch begins.
-    pub(super) fn take_over(&mut self) -> EpochRecord {
+    pub(crate) fn take_over(&mut self) -> EpochRecord {
         let epoch = self.ol.prepare(0, &mut self.sink).expect("no divergence");
         self.hidden.deliver();
         self.ol.begin(&epoch).expect("fits");
@@ -211,7 +214,7 @@ impl Group {
     }
 
     /// The output logger dies and another takes its place.
-    pub(super) fn restart(&mut self) {
+    pub(crate) fn restart(&mut self) {
         let base = self.ol.base().cloned();
         let holders = Box::new(self.hidden.clone());
         self.ol = OutputLogger::new(self.record.clone(), self.logs.clone(), holders, base).expect("fits");

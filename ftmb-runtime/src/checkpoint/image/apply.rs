@@ -5,7 +5,8 @@
 use zerocopy::{FromZeros, IntoBytes};
 
 use super::Image;
-use super::header::{COUNTS, records_at, write_slot};
+use super::counts::{self, records_at};
+use super::header::write_slot;
 use super::index::{Index, KeyHash, MAX_OFFSET};
 use super::record::{CORES, DEAD, HEADER, REMOVED, RawRecord, Record, RecordKind, assemble, capacity_for, size};
 use crate::checkpoint::delta::Delta;
@@ -72,10 +73,7 @@ impl Image {
             }
         }
         for count in delta.counts() {
-            let mut raw = [0; 8];
-            raw[..4].copy_from_slice(&count.acq.to_le_bytes());
-            raw[4..].copy_from_slice(&count.base.to_le_bytes());
-            self.space.write(COUNTS + 8 * count.id as usize, &raw);
+            counts::write(&mut self.space, count);
         }
         let mut cores = Vec::new();
         encode_cores(&summary.cores, &mut cores);
@@ -85,7 +83,6 @@ impl Image {
         self.slot.epoch = summary.epoch.into();
         self.slot.end = (self.end as u64).into();
         self.slot.cores = (summary.cores.len() as u32).into();
-        self.slot.counts_crc = self.counts_crc().into();
         write_slot(&mut self.space, &mut self.slot);
         self.cores.clone_from(&summary.cores);
         Ok(Applied { pieces, compaction: self.compact_if_due() })
@@ -133,13 +130,9 @@ impl Image {
         write_slot(&mut self.space, &mut self.slot);
         self.cores.clear();
         if summary.is_complete() {
-            let zeros = [0; 4096];
-            let records = records_at(summary.variables);
-            for at in (COUNTS..records).step_by(zeros.len()) {
-                self.space.write(at, &zeros[..zeros.len().min(records - at)]);
-            }
+            counts::write_zeros(&mut self.space, summary.variables);
             self.index = Index::new(summary.variables);
-            (self.end, self.dead) = (records, 0);
+            (self.end, self.dead) = (records_at(summary.variables), 0);
         }
         Ok(())
     }
@@ -242,9 +235,5 @@ impl Image {
         let mut raw = RawRecord::new_zeroed();
         self.space.read(offset, raw.as_mut_bytes());
         raw
-    }
-
-    pub(super) fn counts_crc(&self) -> u32 {
-        self.space.with(COUNTS..records_at(self.variable_count()), crc32fast::hash)
     }
 }

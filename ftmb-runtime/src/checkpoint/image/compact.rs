@@ -2,7 +2,8 @@
 //! name there is always a whole image, and both hold the same.
 
 use super::Image;
-use super::header::{COUNTS, records_at, write_new};
+use super::counts::{COUNTS, records_at};
+use super::header::write_new;
 use super::load::{each_record, sibling, walk};
 use super::record::RecordKind;
 use super::space::Space;

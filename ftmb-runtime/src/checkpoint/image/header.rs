@@ -5,15 +5,13 @@ use std::path::Path;
 
 use zerocopy::{FromBytes, FromZeros, Immutable, IntoBytes, KnownLayout, Unaligned, little_endian as le};
 
+use super::counts::{COUNTS, records_at};
 use super::space::Space;
 use crate::checkpoint::error::{CheckpointError, damaged};
 
 const MAGIC: u64 = u64::from_le_bytes(*b"ftmb-img");
 const VERSION: u32 = 1;
 const SLOTS: [usize; 2] = [64, 128];
-/// Where the counts start: behind the header page.
-pub(super) const COUNTS: usize = 4096;
-
 #[derive(Clone, Copy, Debug, FromBytes, IntoBytes, KnownLayout, Immutable, Unaligned)]
 #[repr(C)]
 struct Fixed {
@@ -35,16 +33,11 @@ pub(super) struct Slot {
     zero: le::U64,
     pub(super) variables: le::U32,
     pub(super) cores: le::U32,
-    pub(super) counts_crc: le::U32,
+    zero2: le::U32,
     crc: le::U32,
 }
 
 const _: () = assert!(size_of::<Fixed>() == 24 && size_of::<Slot>() == 64);
-
-/// Where the records start with so many variables.
-pub(super) fn records_at(variables: u32) -> usize {
-    COUNTS + 8 * variables as usize
-}
 
 fn fixed_crc(fixed: &Fixed) -> u32 {
     let mut crc = crc32fast::Hasher::new();

@@ -6,7 +6,8 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use super::Image;
-use super::header::{self, COUNTS, Slot, read_slot, records_at, write_new};
+use super::counts::{self, COUNTS, records_at};
+use super::header::{self, Slot, read_slot, write_new};
 use super::index::Index;
 use super::record::{CORES, Record, RecordKind};
 use super::space::Space;
@@ -202,11 +203,8 @@ impl Image {
     /// [`CheckpointError::Damaged`] with the first position that is wrong; for an image that is half-way that is no
     /// surprise.
     pub fn verify(&self) -> Result<(), CheckpointError> {
-        let crc = self.counts_crc();
-        if self.applied().is_some() && crc != self.slot.counts_crc.get() {
-            return Err(damaged(&self.path, COUNTS as u64, "counts with their crc", crc.into()));
-        }
         self.space.with(0..self.end, |bytes| {
+            counts::check(bytes, self.variable_count(), &self.path)?;
             each_record(bytes, self.variable_count(), &self.path, |offset, record| {
                 if record.is_whole() {
                     return Ok(());

@@ -6,10 +6,10 @@
 //! never changes, so the records can always be walked.
 //!
 //! ```text
-//! file     0 header page     4096 counts, 8 bytes each variable: acq, base     records ...     end ... free
+//! file     0 header page     4096 counts, 12 bytes each variable (see `counts`)     records ...     end ... free
 //! header   0 magic  8 version  12 crc of 0..12 and 16..24  16 fingerprint        64 slot    128 slot
 //! slot     0 sequence  8 applied + 1  16 begun + 1  24 epoch  32 end  40 zero  48 variables  52 cores
-//!          56 crc of the counts  60 crc of the slot
+//!          56 zero  60 crc of the slot
 //! record   0 crc of 4.. but for spare capacity  4 value length  8 variable  12 key length  16 capacity
 //!          20 key  value  spare capacity, to a multiple of 8
 //! ```
@@ -21,6 +21,7 @@
 
 mod apply;
 mod compact;
+mod counts;
 mod header;
 mod index;
 mod load;
@@ -35,7 +36,7 @@ use std::path::{Path, PathBuf};
 use super::error::CheckpointError;
 use super::summary::{CorePoint, Count};
 use crate::state::Piece;
-use header::{COUNTS, Slot};
+use header::Slot;
 use index::Index;
 use record::{Record, RecordKind};
 use space::Space;
@@ -131,10 +132,7 @@ impl Image {
     /// If there is no such variable.
     pub fn count(&self, id: u32) -> Count {
         assert!(id < self.variable_count(), "variable {id} of {}", self.variable_count());
-        let mut raw = [0; 8];
-        self.space.read(COUNTS + 8 * id as usize, &mut raw);
-        let half = |at: usize| u32::from_le_bytes([raw[at], raw[at + 1], raw[at + 2], raw[at + 3]]);
-        Count { id, acq: half(0), base: half(4) }
+        counts::read(&self.space, id)
     }
 
     /// The variables of which it holds pieces, by id.
