@@ -8,7 +8,7 @@ use std::fmt;
 pub enum Error {
     /// The configuration.
     #[error(transparent)]
-    Config(#[from] crate::config::ConfigError),
+    Config(Box<crate::config::ConfigError>),
     /// A command line could not be done.
     #[error(transparent)]
     Command(#[from] crate::cli::CommandError),
@@ -17,16 +17,16 @@ pub enum Error {
     Construction(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// A log, or another mapped file.
     #[error(transparent)]
-    Log(#[from] ftmb_runtime::log::LogError),
+    Log(Box<ftmb_runtime::log::LogError>),
     /// A checkpoint or the image.
     #[error(transparent)]
-    Checkpoint(#[from] ftmb_runtime::checkpoint::CheckpointError),
+    Checkpoint(Box<ftmb_runtime::checkpoint::CheckpointError>),
     /// State, replay or packet code.
     #[error(transparent)]
-    Instance(#[from] ftmb_runtime::instance::InstanceError),
+    Instance(Box<ftmb_runtime::instance::InstanceError>),
     /// Gateway, ports or the group's directory.
     #[error(transparent)]
-    Netio(#[from] ftmb_netio::Error),
+    Netio(Box<ftmb_netio::Error>),
     /// The checkpoint at hand is not the one that the epoch starts from.
     #[error("expected to take over from checkpoint {expected:?}, found {found:?}")]
     Base {
@@ -47,6 +47,24 @@ pub enum Error {
     /// A core's thread panicked outside of packet code.
     #[error("a core's thread panicked")]
     Worker,
+}
+
+macro_rules! boxed {
+    ($($variant:ident($source:ty);)*) => {$(
+        impl From<$source> for Error {
+            fn from(source: $source) -> Error {
+                Error::$variant(Box::new(source))
+            }
+        }
+    )*};
+}
+
+boxed! {
+    Config(crate::config::ConfigError);
+    Log(ftmb_runtime::log::LogError);
+    Checkpoint(ftmb_runtime::checkpoint::CheckpointError);
+    Instance(ftmb_runtime::instance::InstanceError);
+    Netio(ftmb_netio::Error);
 }
 
 /// `main` prints errors in this form: the message and what caused it.

@@ -162,11 +162,8 @@ impl<M: Middlebox> Instance<M> {
     /// # Errors
     /// [`InstanceError::Table`].
     pub fn capture_constructed(&self, request: FlipRequest, points: Vec<CorePoint>) -> Result<Delta, InstanceError> {
-        let arrivals: Vec<Arrival> = points
-            .into_iter()
-            .enumerate()
-            .map(|(core, point)| Arrival { core, point, acquired: Vec::new() })
-            .collect();
+        let arrivals: Vec<Arrival> =
+            points.into_iter().enumerate().map(|(core, point)| Arrival { core, point, acquired: Vec::new() }).collect();
         Ok(self.capture(request, &arrivals, None)?)
     }
 

@@ -63,7 +63,14 @@ impl Lane {
 
     /// Runs `process` on a packet that lies in the frame it will leave in.
     #[inline]
-    pub(crate) fn packet<M: Middlebox>(&mut self, core: &Core, middlebox: &M, input: &InHeader, bytes: &[u8], need_in: u64) {
+    pub(crate) fn packet<M: Middlebox>(
+        &mut self,
+        core: &Core,
+        middlebox: &M,
+        input: &InHeader,
+        bytes: &[u8],
+        need_in: u64,
+    ) {
         self.emitted.start(EMIT_FRAMES, EMIT_BYTES);
         let space = self.out.reserve(OUT_HEADER + Packet::space_for(bytes.len()));
         let space = space.expect("the worker checked that there is room");
@@ -91,14 +98,24 @@ impl Lane {
     }
 
     /// Runs `control`; the reply is an output like any other.
-    pub(crate) fn control<M: Middlebox>(&mut self, core: &Core, middlebox: &M, input: &InHeader, request: &[u8], need_in: u64) {
+    pub(crate) fn control<M: Middlebox>(
+        &mut self,
+        core: &Core,
+        middlebox: &M,
+        input: &InHeader,
+        request: &[u8],
+        need_in: u64,
+    ) {
         self.start_whole();
         let reply = middlebox.control(request, &mut Context::new(core, &mut self.emitted));
         let origin = Origin { input, need_in, need_det: core.needed() };
         let (kind, bytes) = match reply {
             Ok(bytes) if bytes.len() > MAX_PAYLOAD - OUT_HEADER => {
                 let longest = MAX_PAYLOAD - OUT_HEADER;
-                (KIND_CONTROL_ERROR, format!("a reply of {} bytes; expected at most {longest}", bytes.len()).into_bytes())
+                (
+                    KIND_CONTROL_ERROR,
+                    format!("a reply of {} bytes; expected at most {longest}", bytes.len()).into_bytes(),
+                )
             }
             Ok(bytes) => (KIND_CONTROL, bytes),
             Err(error) => (KIND_CONTROL_ERROR, error.to_string().into_bytes()),

@@ -52,9 +52,7 @@ impl Ports {
     /// [`PortError`] with the names there are.
     pub fn id(&self, name: &str) -> Result<PortId, PortError> {
         let found = self.names.iter().position(|known| known == name);
-        found
-            .map(|at| PortId(at as u16))
-            .ok_or_else(|| PortError { name: name.into(), expected: self.names.clone() })
+        found.map(|at| PortId(at as u16)).ok_or_else(|| PortError { name: name.into(), expected: self.names.clone() })
     }
 
     /// All ports in order.

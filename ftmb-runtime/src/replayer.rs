@@ -11,7 +11,9 @@ use crate::sync::Head;
 
 /// Replay did not reproduce what was logged or released.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("replay diverged on core {core} at input position {input}, word {word}: {variable}: expected {expected}, found {found}")]
+#[error(
+    "replay diverged on core {core} at input position {input}, word {word}: {variable}: expected {expected}, found {found}"
+)]
 pub struct Divergence {
     /// The core.
     pub core: usize,
@@ -224,9 +226,10 @@ impl Core {
     /// An output that replay produced differs from what was released, or the input ended early.
     #[cold]
     pub(crate) fn diverge(&self, variable: String, expected: String, found: String) -> ! {
-        let (input, word) = self.replayer.try_borrow().map_or((0, 0), |slot| {
-            slot.as_ref().map_or((0, 0), |replayer| (replayer.input, replayer.next))
-        });
+        let (input, word) = self
+            .replayer
+            .try_borrow()
+            .map_or((0, 0), |slot| slot.as_ref().map_or((0, 0), |replayer| (replayer.input, replayer.next)));
         self.crew.diverge(Divergence { core: self.index, input, word, variable, expected, found });
         self.crew.abandon()
     }

@@ -229,7 +229,8 @@ impl<'a, M: Middlebox> Worker<'a, M> {
             return Err(InstanceError::Input { core: core.index, position, found: kind });
         };
         let whole = kind != frame::KIND_PACKET;
-        let (words, space) = if whole { (core.det.log().span() / 2, lane.capacity() / 2) } else { (DET_RESERVE, OUT_RESERVE) };
+        let (words, space) =
+            if whole { (core.det.log().span() / 2, lane.capacity() / 2) } else { (DET_RESERVE, OUT_RESERVE) };
         if !core.det.has_room(words) || !lane.has_room(space) {
             return Ok(false);
         }
@@ -243,13 +244,18 @@ impl<'a, M: Middlebox> Worker<'a, M> {
             core.note_input(position);
         }
         let middlebox = instance.middlebox();
-        sync::current::enter(core, || match kind {
-            frame::KIND_PACKET => Some(lane.packet(core, middlebox, header, bytes, end)),
-            frame::KIND_TICK => Some(lane.tick(core, middlebox, header, end)),
-            frame::KIND_CONTROL => Some(lane.control(core, middlebox, header, bytes, end)),
-            _ => None,
-        })
-        .ok_or(InstanceError::Input { core: core.index, position, found: kind })?;
+        let known = sync::current::enter(core, || {
+            match kind {
+                frame::KIND_PACKET => lane.packet(core, middlebox, header, bytes, end),
+                frame::KIND_TICK => lane.tick(core, middlebox, header, end),
+                frame::KIND_CONTROL => lane.control(core, middlebox, header, bytes, end),
+                _ => return false,
+            }
+            true
+        });
+        if !known {
+            return Err(InstanceError::Input { core: core.index, position, found: kind });
+        }
         input.seek(end);
         Ok(true)
     }
@@ -285,7 +291,8 @@ impl<'a, M: Middlebox> Worker<'a, M> {
     fn check_not_starved(&mut self) -> Result<(), InstanceError> {
         if self.core.is_within_cut() && self.input.position() >= self.input.log().tail() {
             let found = "the end of the inputs".into();
-            let diverged = AssertUnwindSafe(|| self.core.diverge("the input log".into(), "more determinants".into(), found));
+            let diverged =
+                AssertUnwindSafe(|| self.core.diverge("the input log".into(), "more determinants".into(), found));
             let _ = catch_unwind(diverged);
             return self.instance.crew.divergence().map_or(Ok(()), |divergence| Err(divergence.into()));
         }

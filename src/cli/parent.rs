@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use ftmb_netio::group_dir::{GroupDir, GroupLogs};
 use ftmb_netio::group_record::{Birth, GroupRecord, Identity};
 use ftmb_netio::port::PortKind;
-use rustix::process::{Pid, WaitOptions, WaitStatus, getpid, set_child_subreaper, waitpid};
+use rustix::process::{Pid, WaitOptions, WaitStatus, getpid, set_child_subreaper, wait};
 
 use super::{CommandError, gateway, process};
 use crate::config::Config;
@@ -130,7 +130,7 @@ impl Parent {
     /// Reaps all children that have ended; returns how the gateway ended, if it did.
     fn reap(&mut self) -> Option<WaitStatus> {
         let mut ended = None;
-        while let Ok(Some((pid, status))) = waitpid(None, WaitOptions::NOHANG) {
+        while let Ok(Some((pid, status))) = wait(WaitOptions::NOHANG) {
             if self.gateway == Some(pid) {
                 self.gateway = None;
                 ended = Some(status);
@@ -185,7 +185,7 @@ impl Parent {
         let since = Instant::now();
         // A gateway may have started one more just before it was killed: as orphans, they are our children now.
         while since.elapsed() < Duration::from_secs(2) {
-            match waitpid(None, WaitOptions::NOHANG) {
+            match wait(WaitOptions::NOHANG) {
                 Ok(Some(_)) => {}
                 Ok(None) => {
                     for identity in process::members(&self.record) {

@@ -44,7 +44,7 @@ pub(super) fn run(options: &UpOptions, program: &Program<'_>) -> Result<()> {
             parent.stop()?;
             break;
         }
-        record.parent_bell().wait(|| signals.came() || record.ended() != 0, ROUND);
+        record.parent_bell().wait(|| signals.came(), ROUND);
     }
     print(&summary(&name, &record))
 }

@@ -130,7 +130,8 @@ impl Drive<'_> {
             }
         };
         progress.clear();
-        let late = pacer.behind(started + elapsed);
+        // What the last moments made due is on its way.
+        let late = Some(pacer.behind(started + elapsed)).filter(|late| *late > options.rate / 100).unwrap_or(0);
         Ok((killer, Report { sending: elapsed, late, ..Report::default() }))
     }
 

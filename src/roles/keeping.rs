@@ -65,7 +65,11 @@ pub(super) struct Held {
 
 impl Held {
     /// Loads the committed checkpoint from the image into the follower.
-    pub(super) fn load(record: &GroupRecord, places: &Places, follower: &impl Follower) -> Result<(Held, Option<Image>)> {
+    pub(super) fn load(
+        record: &GroupRecord,
+        places: &Places,
+        follower: &impl Follower,
+    ) -> Result<(Held, Option<Image>)> {
         let Some(committed) = record.committed() else { return Ok((Held::default(), None)) };
         if !places.image.exists() {
             // The keeper died between the commit of checkpoint 0 and the making of the image: what is staged fills an empty one.
@@ -156,7 +160,7 @@ impl<'a> Keeping<'a> {
         self.follow_epoch()?;
         let before = self.staging.position();
         let mut moved = false;
-        if let Some(staged) = self.staging.step()? {
+        if let Some(staged) = self.receive()? {
             moved = true;
             if staged.epoch == self.epoch {
                 self.announce(staged);
@@ -170,6 +174,21 @@ impl<'a> Keeping<'a> {
             self.ring_master();
         }
         Ok(self.apply_committed(held, follower)? || moved)
+    }
+
+    /// The next whole delta. One that arrived damaged is discarded, and with it the chain of its epoch is broken: only a takeover
+    /// from the committed checkpoint mends that.
+    fn receive(&mut self) -> Result<Option<Staged>> {
+        match self.staging.step() {
+            Err(error @ (CheckpointError::Io { .. } | CheckpointError::Log(_))) => Err(error.into()),
+            Err(error) => {
+                tracing::error!(%error, "a checkpoint arrived damaged: the master is replaced");
+                self.record.ask_failover();
+                self.record.gateway_bell().ring();
+                Ok(None)
+            }
+            Ok(staged) => Ok(staged),
+        }
     }
 
     fn ring_master(&self) {
@@ -201,10 +220,20 @@ impl<'a> Keeping<'a> {
         if self.image.is_none() {
             self.image = Some(Image::create(&self.places.image, self.record.fingerprint())?);
         }
-        if let Some(image) = &mut self.image {
-            image.apply(delta)?;
+        let Some(image) = &mut self.image else { return Ok(()) };
+        let asked = std::time::Instant::now();
+        loop {
+            // Somebody who reads the committed checkpoint may hold the image for a moment.
+            match image.apply(delta) {
+                Err(CheckpointError::Busy { .. }) if asked.elapsed() < KEEPER_PATIENCE => {
+                    std::thread::sleep(std::time::Duration::from_millis(1));
+                }
+                applied => {
+                    applied?;
+                    return Ok(());
+                }
+            }
         }
-        Ok(())
     }
 
     /// Takeover: this process becomes master and leaves the image alone. Live objects get what is committed but was not applied.

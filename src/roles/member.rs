@@ -19,7 +19,12 @@ use crate::config::Config;
 use crate::{Error, Result};
 
 /// Runs a member process until it is killed, the group ends, or it cannot go on.
-pub(super) fn run<M: Middlebox>(dir: &GroupDir, config: &Config, claimed: &Claimed, middlebox: Result<M>) -> Result<()> {
+pub(super) fn run<M: Middlebox>(
+    dir: &GroupDir,
+    config: &Config,
+    claimed: &Claimed,
+    middlebox: Result<M>,
+) -> Result<()> {
     let member = claimed.record.member(claimed.slot);
     let outcome = middlebox
         .map_err(|error| (MemberError::Construction, error))
@@ -37,9 +42,12 @@ pub(super) fn run<M: Middlebox>(dir: &GroupDir, config: &Config, claimed: &Claim
 
 fn classify(error: Error) -> (MemberError, Error) {
     let code = match &error {
-        Error::Instance(InstanceError::Diverged(_)) => MemberError::Divergence,
-        Error::Instance(InstanceError::Panicked { .. }) => MemberError::Panic,
-        Error::Instance(_) | Error::Log(_) | Error::Checkpoint(_) => MemberError::Damaged,
+        Error::Instance(source) => match **source {
+            InstanceError::Diverged(_) => MemberError::Divergence,
+            InstanceError::Panicked { .. } => MemberError::Panic,
+            _ => MemberError::Damaged,
+        },
+        Error::Log(_) | Error::Checkpoint(_) => MemberError::Damaged,
         _ => MemberError::Other,
     };
     (code, error)
@@ -47,9 +55,10 @@ fn classify(error: Error) -> (MemberError, Error) {
 
 /// Core and input position, as the group record wants them.
 fn detail(error: &Error) -> u64 {
-    let (core, input) = match error {
-        Error::Instance(InstanceError::Diverged(divergence)) => (divergence.core, divergence.input),
-        Error::Instance(InstanceError::Panicked { core, input, .. }) => (*core, *input),
+    let Error::Instance(source) = error else { return 0 };
+    let (core, input) = match &**source {
+        InstanceError::Diverged(divergence) => (divergence.core, divergence.input),
+        InstanceError::Panicked { core, input, .. } => (*core, *input),
         _ => (0, 0),
     };
     (core as u64) << 56 | input
@@ -241,7 +250,9 @@ impl<M: Middlebox> Master<'_, M> {
                 Progress::Done => break,
                 Progress::Moved => {}
                 Progress::Full if self.instance.is_over() => return Ok(()),
-                Progress::Full => self.record.member_bell(self.slot).wait(|| ckpt.has_room(1 << 16), Duration::from_millis(5)),
+                Progress::Full => {
+                    self.record.member_bell(self.slot).wait(|| ckpt.has_room(1 << 16), Duration::from_millis(5))
+                }
             }
         }
         self.recycled = Some(sender.into_delta());

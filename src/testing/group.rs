@@ -167,7 +167,10 @@ pub struct Group<M: Middlebox> {
 
 impl<M: Middlebox> std::fmt::Debug for Group<M> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Group").field("sent", &self.sent).field("released", &self.collected.0.len()).finish_non_exhaustive()
+        f.debug_struct("Group")
+            .field("sent", &self.sent)
+            .field("released", &self.collected.0.len())
+            .finish_non_exhaustive()
     }
 }
 

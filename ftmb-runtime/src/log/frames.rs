@@ -233,7 +233,11 @@ impl FrameReader {
         let header = self.header(self.position);
         let len = u64::from(header as u32);
         let next = self.position + padded(len as usize);
-        if len < FRAME_HEADER as u64 || len > SLACK || (header >> 48) as u16 != mark_of(self.position) || next > self.tail {
+        if len < FRAME_HEADER as u64
+            || len > SLACK
+            || (header >> 48) as u16 != mark_of(self.position)
+            || next > self.tail
+        {
             return Err(self.broken(header));
         }
         Ok(Some((self.position, next)))
@@ -255,7 +259,10 @@ impl FrameReader {
         // published bytes do not change until the owner trims them, which it does only behind every reader's cursor
         // (protocol section 2: each log says until when it is retained). Test: `torn_frames_are_errors`.
         let payload = unsafe {
-            std::slice::from_raw_parts(self.log.ring().add(offset + FRAME_HEADER), header as u32 as usize - FRAME_HEADER)
+            std::slice::from_raw_parts(
+                self.log.ring().add(offset + FRAME_HEADER),
+                header as u32 as usize - FRAME_HEADER,
+            )
         };
         FrameRef { position, next, kind: (header >> 32) as u8, flags: (header >> 40) as u8, payload }
     }

@@ -323,7 +323,12 @@ fn check_header(map: &Map, path: &Path, kind: LogKind, fingerprint: u64) -> Resu
     }
     let crc = u32::from_le_bytes(head[32..36].try_into().expect("four bytes"));
     if crc != crc32fast::hash(&head[..32]) {
-        return Err(LogError::Torn { path: path.into(), position: 32, expected: "the header's crc", found: crc.into() });
+        return Err(LogError::Torn {
+            path: path.into(),
+            position: 32,
+            expected: "the header's crc",
+            found: crc.into(),
+        });
     }
     let found_kind = (map.u64(8) >> 32) as u32;
     if found_kind != kind as u32 {

@@ -86,7 +86,11 @@ impl WordWriter {
 #[cold]
 #[inline(never)]
 fn overflow(log: &Log) -> ! {
-    panic!("{}: one input made more determinants than the log has room for ({} words)", log.path().display(), log.span())
+    panic!(
+        "{}: one input made more determinants than the log has room for ({} words)",
+        log.path().display(),
+        log.span()
+    )
 }
 
 /// Reads words of a `det` log by position. Any number of readers may exist.
@@ -125,7 +129,9 @@ impl WordReader {
         // SAFETY: both parts lie inside the ring; the words are published (`to <= tail`, acquire) and retained
         // (`from >= trimmed`), so the writer does not change them; the owner trims only behind the readers' cursors.
         // Test: `words_written_on_one_thread_are_read_on_another`.
-        unsafe { Ok((std::slice::from_raw_parts(ring.add(start), first), std::slice::from_raw_parts(ring, len - first))) }
+        unsafe {
+            Ok((std::slice::from_raw_parts(ring.add(start), first), std::slice::from_raw_parts(ring, len - first)))
+        }
     }
 
     /// The word at a position.

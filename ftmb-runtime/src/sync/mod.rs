@@ -14,14 +14,14 @@ mod raw;
 mod registry;
 mod rwlock;
 mod sleepers;
-mod tracked;
 #[cfg(test)]
 mod tests;
+mod tracked;
 mod variable;
 
 pub use atomics::{
-    Atomic, AtomicBool, AtomicI8, AtomicI16, AtomicI32, AtomicI64, AtomicIsize, AtomicU8, AtomicU16, AtomicU32, AtomicU64,
-    AtomicUsize,
+    Atomic, AtomicBool, AtomicI8, AtomicI16, AtomicI32, AtomicI64, AtomicIsize, AtomicU8, AtomicU16, AtomicU32,
+    AtomicU64, AtomicUsize,
 };
 pub use counter::Counter;
 pub use head::Head;

@@ -241,7 +241,11 @@ impl<M> Table<M> {
 
     fn known(&self, id: u32) -> Result<&dyn Variable, TableError> {
         let variables = self.entries.len();
-        if (id as usize) < variables { Ok(self.variable(id as usize)) } else { Err(TableError::Unknown { id, variables }) }
+        if (id as usize) < variables {
+            Ok(self.variable(id as usize))
+        } else {
+            Err(TableError::Unknown { id, variables })
+        }
     }
 
     /// Sections entered and `base`; `None` for what commutes or is per core.

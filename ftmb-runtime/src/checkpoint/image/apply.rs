@@ -163,7 +163,7 @@ impl Image {
                     self.dead -= raw.size();
                 }
                 let length = value.len() as u32;
-                assemble(&mut self.scratch, variable, key, raw.capacity.get(), length, value);
+                assemble(&mut self.scratch, &raw, key, length, value);
                 self.space.write(offset, &self.scratch[..8]);
                 self.space.write(offset + HEADER + key.len(), value);
                 return Ok(());
@@ -176,7 +176,8 @@ impl Image {
             return Err(CheckpointError::TooLarge { path, what, limit: MAX_OFFSET as u64, found: next as u64 });
         }
         self.space.reserve(next)?;
-        assemble(&mut self.scratch, variable, key, capacity as u32, value.len() as u32, value);
+        let raw = RawRecord::new(variable, key, capacity as u32);
+        assemble(&mut self.scratch, &raw, key, value.len() as u32, value);
         self.space.write(at, &self.scratch);
         self.end = next;
         match found {
@@ -220,7 +221,7 @@ impl Image {
             self.dead += raw.size();
         }
         // Also if it was removed before: a crash may have torn it then.
-        assemble(&mut self.scratch, raw.variable.get(), key, raw.capacity.get(), REMOVED, &[]);
+        assemble(&mut self.scratch, &raw, key, REMOVED, &[]);
         self.space.write(offset, &self.scratch[..8]);
     }
 

@@ -1,5 +1,5 @@
-//! The counts of all variables, one entry each. Invariant: each entry has a checksum of its own, so that damage shows also in
-//! an image that is half-way, when nothing is known of the entries that the delta sets.
+//! The counts of all variables, one entry each. Invariant: each entry has a checksum of its own, so that damage shows
+//! also in an image that is half-way, when nothing is known of the entries that the delta sets.
 //!
 //! ```text
 //! entry   0 acq  4 base  8 crc of variable, acq, base

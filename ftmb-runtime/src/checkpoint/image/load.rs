@@ -257,9 +257,17 @@ pub(super) fn each_record<'a>(
                 (bytes.len() - at) as u64,
             ));
         };
+        if !record.is_sound() {
+            return Err(damaged(
+                path,
+                at as u64 + 8,
+                "the crc of a record's key and size",
+                record.raw.mould.get().into(),
+            ));
+        }
         let variable = record.raw.variable.get();
         if variable >= variables && variable != CORES {
-            return Err(damaged(path, at as u64 + 8, "the id of a variable", variable.into()));
+            return Err(damaged(path, at as u64 + 12, "the id of a variable", variable.into()));
         }
         visit(at, record)?;
         at += record.raw.size();

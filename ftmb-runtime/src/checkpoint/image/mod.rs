@@ -10,8 +10,9 @@
 //! header   0 magic  8 version  12 crc of 0..12 and 16..24  16 fingerprint        64 slot    128 slot
 //! slot     0 sequence  8 applied + 1  16 begun + 1  24 epoch  32 end  40 zero  48 variables  52 cores
 //!          56 zero  60 crc of the slot
-//! record   0 crc of 4.. but for spare capacity  4 value length  8 variable  12 key length  16 capacity
-//!          20 key  value  spare capacity, to a multiple of 8
+//! record   0 crc of 4.. but for spare capacity  4 value length
+//!          8 crc of 12.. up to the end of the key  12 variable  16 key length  20 capacity
+//!          24 key  value  spare capacity, to a multiple of 8
 //! ```
 //!
 //! Of the two slots the valid one with the higher sequence counts; each change of state writes the other one. *begun*

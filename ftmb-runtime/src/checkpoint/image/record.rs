@@ -1,5 +1,5 @@
-//! One record of an image. Invariant: `variable`, `key length` and `capacity` are written once, before the record
-//! counts; the checksum covers what the record says, not its spare capacity.
+//! One record of an image. Invariant: `variable`, `key length`, `capacity`, key and the mould's checksum over them are
+//! written once, before the record counts, and never torn; the other checksum covers all that the record says.
 
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned, little_endian as le};
 
@@ -17,14 +17,31 @@ pub(super) const REMOVED: u32 = u32::MAX - 1;
 pub(super) struct RawRecord {
     pub(super) crc: le::U32,
     pub(super) value_len: le::U32,
+    pub(super) mould: le::U32,
     pub(super) variable: le::U32,
     pub(super) key_len: le::U32,
     pub(super) capacity: le::U32,
 }
 
-const _: () = assert!(HEADER == 20);
+const _: () = assert!(HEADER == 24);
 
 impl RawRecord {
+    /// The header of a live record, its first checksum left out.
+    pub(super) fn new(variable: u32, key: &[u8], capacity: u32) -> RawRecord {
+        let (crc, value_len) = (0.into(), 0.into());
+        let (variable, key_len, capacity) = (variable.into(), (key.len() as u32).into(), capacity.into());
+        let mut raw = RawRecord { crc, value_len, mould: 0.into(), variable, key_len, capacity };
+        raw.mould = raw.mould_of(key).into();
+        raw
+    }
+
+    fn mould_of(&self, key: &[u8]) -> u32 {
+        let mut crc = crc32fast::Hasher::new();
+        crc.update(&self.as_bytes()[12..]);
+        crc.update(key);
+        crc.finalize()
+    }
+
     /// Bytes of the record in the file.
     pub(super) fn size(&self) -> usize {
         size(self.key_len.get() as usize, self.capacity.get() as usize)
@@ -87,6 +104,12 @@ impl<'a> Record<'a> {
         self.raw.kind()
     }
 
+    /// Whether what never changes in it is as it was written, so that size and key can be relied on even in an image
+    /// that is half-way.
+    pub(super) fn is_sound(&self) -> bool {
+        self.raw.mould.get() == self.raw.mould_of(self.key)
+    }
+
     /// Whether its checksum agrees. Dead records carry none.
     pub(super) fn is_whole(&self) -> bool {
         match self.kind() {
@@ -98,16 +121,10 @@ impl<'a> Record<'a> {
 }
 
 /// Puts the record together in `out`, checksum included.
-pub(super) fn assemble(out: &mut Vec<u8>, variable: u32, key: &[u8], capacity: u32, value_len: u32, value: &[u8]) {
-    let raw = RawRecord {
-        crc: 0.into(),
-        value_len: value_len.into(),
-        variable: variable.into(),
-        key_len: (key.len() as u32).into(),
-        capacity: capacity.into(),
-    };
+pub(super) fn assemble(out: &mut Vec<u8>, raw: &RawRecord, key: &[u8], value_len: u32, value: &[u8]) {
     out.clear();
     out.extend_from_slice(raw.as_bytes());
+    out[4..8].copy_from_slice(&value_len.to_le_bytes());
     out.extend_from_slice(key);
     out.extend_from_slice(value);
     let crc = crc32fast::hash(&out[4..]);

@@ -1,0 +1,286 @@
+//! What protection costs a middlebox: input logger -> worker -> output logger in shared memory.
+//!
+//! Work: the example middleboxes `nat`, `monitor` and `sequencer` with 100,000 flows, packets of 64, 256 and 1500 bytes, in
+//! bursts. A burst is stamped, then published at once; while the worker works through it, the other thread releases, takes a
+//! checkpoint every 50 ms and applies it to a standby. So the worker is never short of input, and the figure is its own
+//! packets per second, timed from within. `end to end` is one thread stamping a burst and releasing it, the worker beside it.
+//! Baseline: the same sources with the macros switched off (std types, no recording, no retention, no hash, no standby) between
+//! the same rings, burst by burst in alternation. Figures are medians.
+//!
+//! The second table is about scaling: one worker against two, both sides. There are only two CPUs, so the loggers wait meanwhile.
+//!
+//! ```sh
+//! cargo bench --bench pipeline                                    # two tables
+//! cargo bench --bench pipeline -- --json --rounds 51 --only nat
+//! ```
+
+mod measure;
+#[path = "pipeline/protected.rs"]
+mod protected;
+#[path = "pipeline/stopwatch.rs"]
+mod stopwatch;
+#[path = "pipeline/traffic.rs"]
+mod traffic;
+#[path = "pipeline/unprotected.rs"]
+mod unprotected;
+
+#[allow(dead_code)]
+#[path = "../examples/monitor/middlebox/mod.rs"]
+mod monitor;
+#[allow(dead_code)]
+#[path = "../examples/nat/middlebox/mod.rs"]
+mod nat;
+#[allow(dead_code)]
+#[path = "../examples/sequencer/middlebox.rs"]
+mod sequencer;
+
+use std::time::{Duration, Instant};
+
+use ftmb_netio::group_dir::LogSizes;
+use ftmb_runtime::packet::PortId;
+use measure::{Arguments, Lines, handoff, median, pin};
+use protected::Protected;
+use stopwatch::Stopwatch;
+use traffic::Traffic;
+use unprotected::Unprotected;
+
+/// Packets between two looks at the clock, and between two publications of a worker.
+const BATCH: usize = 32;
+/// Packets of a burst, unless they are large.
+const BURST: usize = 8192;
+/// Bytes of a burst, at most: it must fit into a quarter of an `in` log, and its outputs into an `out` log.
+const BURST_BYTES: usize = 4 << 20;
+const MIB: u64 = 1 << 20;
+/// `ftmb`'s own default where there is memory.
+const SIZES: LogSizes = LogSizes { input: 32 * MIB, det: 8 * MIB, out: 8 * MIB, ckpt: MIB, port: MIB };
+
+/// One side of the comparison: this thread's ends of a pipeline.
+trait Pipeline {
+    /// Reads the clock.
+    fn begin_batch(&mut self);
+    /// Takes a packet in; false: no room.
+    fn take(&mut self, port: PortId, bytes: &[u8]) -> bool;
+    /// Shows the workers what was taken.
+    fn publish(&mut self);
+    /// Does what can be done downstream now; `seen` is shown what leaves.
+    fn step(&mut self, seen: &mut dyn FnMut(&[u8]));
+    /// Whether the workers have processed all that was published.
+    fn is_processed(&self) -> bool;
+    /// And everything has left.
+    fn is_drained(&self) -> bool;
+    /// Packets taken and released.
+    fn counts(&self) -> (u64, u64);
+    /// The workers' time.
+    fn stopwatch(&self) -> &Stopwatch;
+}
+
+/// A side with the traffic it gets.
+struct Side {
+    pipeline: Box<dyn Pipeline>,
+    traffic: Traffic,
+}
+
+impl Side {
+    /// Opens all flows.
+    fn new(mut pipeline: Box<dyn Pipeline>, size: usize, case: &Case) -> Side {
+        let mut traffic = Traffic::new(size, !case.translates);
+        for (number, frame) in traffic.opening(!case.translates).enumerate() {
+            pipeline.begin_batch();
+            while !pipeline.take(PortId(0), &frame) {
+                pipeline.step(&mut |_| {});
+            }
+            if number % BATCH == BATCH - 1 {
+                pipeline.publish();
+                settle(&mut *pipeline, &mut |frame| learn(&mut traffic, case, frame));
+            }
+        }
+        pipeline.publish();
+        settle(&mut *pipeline, &mut |frame| learn(&mut traffic, case, frame));
+        let (taken, released) = pipeline.counts();
+        assert_eq!(taken, released, "{}: every flow opens", case.name);
+        pipeline.stopwatch().take();
+        Side { pipeline, traffic }
+    }
+
+    /// One burst; packets per second of the workers, and from the first stamp to the last release.
+    fn burst(&mut self, packets: usize, beside: bool) -> (f64, f64) {
+        let Side { pipeline, traffic } = self;
+        let start = Instant::now();
+        for number in 0..packets {
+            if number % BATCH == 0 {
+                pipeline.begin_batch();
+            }
+            let (port, frame) = traffic.next();
+            while !pipeline.take(port, frame) {
+                pipeline.step(&mut |_| {});
+            }
+        }
+        pipeline.publish();
+        if !beside {
+            measure::wait_for("the workers", || pipeline.is_processed());
+        }
+        settle(&mut **pipeline, &mut |_| {});
+        let took = start.elapsed();
+        assert_eq!(pipeline.stopwatch().packets(), packets as u64);
+        (pipeline.stopwatch().take(), packets as f64 / took.as_secs_f64())
+    }
+}
+
+fn learn(traffic: &mut Traffic, case: &Case, frame: &[u8]) {
+    if case.translates {
+        traffic.learn(frame);
+    }
+}
+
+fn settle(pipeline: &mut dyn Pipeline, seen: &mut dyn FnMut(&[u8])) {
+    let start = Instant::now();
+    while !pipeline.is_drained() {
+        pipeline.step(seen);
+        assert!(start.elapsed() < Duration::from_secs(30), "the pipeline hangs");
+    }
+}
+
+struct Case {
+    name: &'static str,
+    translates: bool,
+    protected: fn(&[usize]) -> Box<dyn Pipeline>,
+    unprotected: fn(&[usize]) -> Box<dyn Pipeline>,
+}
+
+const CASES: [Case; 3] = [
+    Case {
+        name: "nat",
+        translates: true,
+        protected: |cpus| {
+            let make = || nat::Nat::new(nat::NatConfig::default(), PortId(0), PortId(1));
+            Box::new(Protected::start(make, cpus, SIZES))
+        },
+        unprotected: |cpus| Box::new(Unprotected::start(ftmb_unprotected::nat(), cpus, SIZES)),
+    },
+    Case {
+        name: "monitor",
+        translates: false,
+        protected: |cpus| {
+            let make = || monitor::Monitor::new(monitor::MonitorConfig::default(), PortId(0), PortId(1));
+            Box::new(Protected::start(make, cpus, SIZES))
+        },
+        unprotected: |cpus| Box::new(Unprotected::start(ftmb_unprotected::monitor(), cpus, SIZES)),
+    },
+    Case {
+        name: "sequencer",
+        translates: false,
+        protected: |cpus| Box::new(Protected::start(|| sequencer::Sequencer::new(PortId(0), PortId(1)), cpus, SIZES)),
+        unprotected: |cpus| Box::new(Unprotected::start(ftmb_unprotected::sequencer(), cpus, SIZES)),
+    },
+];
+
+/// One line of a table: both sides, round by round.
+struct Row {
+    case: &'static str,
+    size: usize,
+    workers: usize,
+    protected: Vec<(f64, f64)>,
+    unprotected: Vec<(f64, f64)>,
+}
+
+impl Row {
+    fn worker(rounds: &[(f64, f64)]) -> f64 {
+        median(rounds.iter().map(|round| round.0 / 1e6).collect())
+    }
+
+    fn end_to_end(rounds: &[(f64, f64)]) -> f64 {
+        median(rounds.iter().map(|round| round.1 / 1e6).collect())
+    }
+
+    fn ratio(&self) -> f64 {
+        median(self.protected.iter().zip(&self.unprotected).map(|(protected, plain)| protected.0 / plain.0).collect())
+    }
+
+    fn json(&self) -> serde_json::Value {
+        serde_json::json!({
+            "middlebox": self.case, "bytes": self.size, "workers": self.workers,
+            "protected_mpps": Row::worker(&self.protected), "unprotected_mpps": Row::worker(&self.unprotected),
+            "ratio": self.ratio(),
+            "protected_end_to_end_mpps": Row::end_to_end(&self.protected),
+            "unprotected_end_to_end_mpps": Row::end_to_end(&self.unprotected),
+        })
+    }
+}
+
+/// Both sides of one case in alternation.
+fn compare(case: &Case, size: usize, cpus: &[usize], beside: bool, rounds: usize) -> Row {
+    pin(0);
+    let mut protected = Side::new((case.protected)(cpus), size, case);
+    let mut unprotected = Side::new((case.unprotected)(cpus), size, case);
+    let packets = BURST.min(BURST_BYTES / (size + 256) / BATCH * BATCH);
+    let mut row = Row { case: case.name, size, workers: cpus.len(), protected: Vec::new(), unprotected: Vec::new() };
+    for round in 0..rounds + 1 {
+        let one = protected.burst(packets, beside);
+        let other = unprotected.burst(packets, beside);
+        // The first round warms up.
+        if round > 0 {
+            row.protected.push(one);
+            row.unprotected.push(other);
+        }
+    }
+    row
+}
+
+fn main() {
+    let arguments = Arguments::parse(101);
+    let before = handoff();
+    let sizes: &[usize] = if arguments.smoke { &[64] } else { &[64, 256, 1500] };
+    // The worker's CPU; this thread is on CPU 0.
+    let one = [measure::cpus().min(2) - 1];
+    let wanted = || CASES.iter().filter(|case| arguments.wants(case.name));
+    println!("packets per second of one worker, millions; in brackets end to end");
+    heading("ratio");
+    let mut rows = Vec::new();
+    for case in wanted() {
+        for &size in sizes {
+            let row = compare(case, size, &one, true, arguments.rounds);
+            let (plain, whole) = (Row::worker(&row.unprotected), Row::end_to_end(&row.unprotected));
+            line(&row, plain, whole, row.ratio());
+            rows.push(row);
+        }
+    }
+    let mut scaling = Vec::new();
+    if measure::cpus() > 1 {
+        println!("\nmillions of packets per second of one and of two workers, 64 bytes, the loggers waiting");
+        println!("{:10} {:>7} {:>11} {:>11} {:>7}", "", "side", "one", "two", "factor");
+        for case in wanted() {
+            let [single, double] = [&[1][..], &[1, 0][..]].map(|cpus| compare(case, 64, cpus, false, arguments.rounds));
+            for (side, rounds) in [
+                ("with", [&single.protected, &double.protected]),
+                ("without", [&single.unprotected, &double.unprotected]),
+            ] {
+                let [one, two] = rounds.map(|rounds| Row::worker(rounds));
+                println!("{:10} {side:>7} {one:>11.2} {two:>11.2} {:>7.2}", case.name, two / one);
+            }
+            scaling.extend([single, double]);
+        }
+    }
+    let lines = Lines { before, after: handoff() };
+    println!("{lines}");
+    if arguments.json {
+        let json = |rows: &[Row]| rows.iter().map(Row::json).collect::<Vec<_>>();
+        println!(
+            "{}",
+            serde_json::json!({
+                "bench": "pipeline", "rows": json(&rows), "scaling": json(&scaling), "handoff": lines.json(),
+            })
+        );
+    }
+}
+
+fn heading(last: &str) {
+    println!("{:10} {:>6} {:>16} {:>16} {last:>7}", "", "bytes", "protected", "unprotected");
+}
+
+fn line(row: &Row, plain: f64, whole: f64, ratio: f64) {
+    let (worker, end_to_end) = (Row::worker(&row.protected), Row::end_to_end(&row.protected));
+    println!(
+        "{:10} {:>6} {worker:>8.2} ({end_to_end:>5.2}) {plain:>8.2} ({whole:>5.2}) {ratio:>7.2}",
+        row.case, row.size
+    );
+}
