@@ -57,7 +57,7 @@ impl Middlebox for Everything {
             drop(flows);
             *total = total.wrapping_mul(31).wrapping_add(mixed);
         }
-        if byte % 3 == 0 {
+        if byte.is_multiple_of(3) {
             let mut flows = self.flows.write().unwrap();
             let flow = flows.entry(byte % 8).or_insert(0);
             *flow = flow.wrapping_add(mixed);
@@ -79,7 +79,7 @@ impl Middlebox for Everything {
         } else {
             self.generation += 1;
         }
-        if byte % 7 == 0 {
+        if byte.is_multiple_of(7) {
             self.generation += 1;
             mixed ^= ftmb::time::real().as_nanos();
             mixed ^= u64::from(rand::random::<u32>());
@@ -93,10 +93,10 @@ impl Middlebox for Everything {
         let now = std::time::Instant::now();
         mixed ^= now.as_nanos();
         packet.bytes_mut()[8..16].copy_from_slice(&mixed.to_be_bytes());
-        if byte % 11 == 0 {
+        if byte.is_multiple_of(11) {
             cx.emit(PortId(2), &mixed.to_le_bytes()).unwrap();
         }
-        if byte % 13 == 0 { Verdict::Drop } else { Verdict::Forward(PortId(1)) }
+        if byte.is_multiple_of(13) { Verdict::Drop } else { Verdict::Forward(PortId(1)) }
     }
 
     fn tick(&self, cx: &mut Context<'_>) {

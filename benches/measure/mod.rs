@@ -9,20 +9,20 @@ use std::time::{Duration, Instant};
 
 /// What the command line of a benchmark says.
 #[derive(Debug)]
-pub struct Arguments {
+pub(crate) struct Arguments {
     /// One JSON object as the last line.
-    pub json: bool,
+    pub(crate) json: bool,
     /// Times that everything is measured.
-    pub rounds: usize,
+    pub(crate) rounds: usize,
     /// Only cases whose name contains this.
-    pub only: Option<String>,
+    pub(crate) only: Option<String>,
     /// Run by `cargo test`: show that it works, measure nothing.
-    pub smoke: bool,
+    pub(crate) smoke: bool,
 }
 
 impl Arguments {
     /// Reads the arguments; anything that is not understood ends the process with a usage line. `--bench` is what cargo passes.
-    pub fn parse(rounds: usize) -> Arguments {
+    pub(crate) fn parse(rounds: usize) -> Arguments {
         let mut arguments = Arguments { json: false, rounds, only: None, smoke: true };
         let mut words = std::env::args().skip(1);
         while let Some(word) = words.next() {
@@ -44,7 +44,7 @@ impl Arguments {
     }
 
     /// Whether a case is wanted.
-    pub fn wants(&self, name: &str) -> bool {
+    pub(crate) fn wants(&self, name: &str) -> bool {
         self.only.as_ref().is_none_or(|only| name.contains(only.as_str()))
     }
 }
@@ -55,26 +55,26 @@ fn usage(word: &str) -> ! {
 }
 
 /// Binds this thread to a CPU; without permission (or such a CPU) it stays where it is.
-pub fn pin(cpu: usize) {
+pub(crate) fn pin(cpu: usize) {
     let mut set = rustix::thread::CpuSet::new();
     set.set(cpu);
     let _ = rustix::thread::sched_setaffinity(None, &set);
 }
 
 /// How many CPUs this process may use. First to be called before any thread is bound to one.
-pub fn cpus() -> usize {
+pub(crate) fn cpus() -> usize {
     static CPUS: OnceLock<usize> = OnceLock::new();
     *CPUS.get_or_init(|| std::thread::available_parallelism().map_or(1, usize::from))
 }
 
 /// The middle of the values; of an even number the upper one.
-pub fn median(mut values: Vec<f64>) -> f64 {
+pub(crate) fn median(mut values: Vec<f64>) -> f64 {
     values.sort_by(f64::total_cmp);
     values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
 }
 
 /// ns that a cache line needs from CPU 0 to CPU 1 or back; `None` with a single CPU.
-pub fn handoff() -> Option<f64> {
+pub(crate) fn handoff() -> Option<f64> {
     #[repr(align(128))]
     struct Line(AtomicU64);
     const TURNS: u64 = 20_000;
@@ -111,16 +111,16 @@ pub fn handoff() -> Option<f64> {
 
 /// What the probe found before and after a run.
 #[derive(Clone, Copy, Debug)]
-pub struct Lines {
+pub(crate) struct Lines {
     /// ns a line needs before the run.
-    pub before: Option<f64>,
+    pub(crate) before: Option<f64>,
     /// And after it.
-    pub after: Option<f64>,
+    pub(crate) after: Option<f64>,
 }
 
 impl Lines {
     /// `near`, `far`, `flipped` while it ran, or `one cpu`.
-    pub fn mode(&self) -> &'static str {
+    pub(crate) fn mode(&self) -> &'static str {
         match (self.before, self.after) {
             (Some(before), Some(after)) if (before < FAR) != (after < FAR) => "flipped",
             (Some(before), Some(_)) if before < FAR => "near",
@@ -130,7 +130,7 @@ impl Lines {
     }
 
     /// For the JSON object.
-    pub fn json(&self) -> serde_json::Value {
+    pub(crate) fn json(&self) -> serde_json::Value {
         serde_json::json!({ "before_ns": self.before, "after_ns": self.after, "mode": self.mode() })
     }
 }
@@ -146,7 +146,7 @@ impl std::fmt::Display for Lines {
 const FAR: f64 = 120.0;
 
 /// Sleeps in small steps until `done`, or panics after ten seconds: a benchmark that hangs says nothing.
-pub fn wait_for(what: &str, mut done: impl FnMut() -> bool) {
+pub(crate) fn wait_for(what: &str, mut done: impl FnMut() -> bool) {
     let start = Instant::now();
     while !done() {
         assert!(start.elapsed() < Duration::from_secs(10), "waited for {what} for ten seconds");

@@ -135,7 +135,7 @@ fn torn_frames_are_errors() {
 #[test]
 fn words_written_on_one_thread_are_read_on_another() {
     let log = Log::anonymous(spec(LogKind::Det)).unwrap();
-    let mut writer = log.word_writer();
+    let writer = log.word_writer();
     let total = 10 * log.span();
     let reading = log.clone();
     let reader = std::thread::spawn(move || {
