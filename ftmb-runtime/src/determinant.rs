@@ -5,6 +5,10 @@
 //! | kind | variable id (29 bits)       | count (32 bits)                  |
 //! ```
 //!
+//! Counts are compared for equality modulo 2^32. A variable that is read exactly 2^32 - 1 times between two writes would give the
+//! readers before and after the second write the same `base`; replay could then take one for the other. It needs both within one
+//! checkpoint interval, and the exact number: one chance in 2^32 per write of a variable that is read that often.
+//!
 //! Invariant: zero is no word, so that a pending word of zero means "none"; widening a word changes its kind only.
 
 /// Largest variable id.

@@ -31,12 +31,12 @@ pub enum CommandError {
         name: String,
     },
     /// The gateway process ended, and starting it again does not help.
-    #[error("the gateway ended ({how}) {starts} times without getting anywhere; its output says why")]
+    #[error("the gateway ended with {how}, failure {failures} in a row; its output says why")]
     Gateway {
         /// How it ended last.
         how: String,
-        /// How often it was started.
-        starts: u64,
+        /// How often it ended like this.
+        failures: u64,
     },
     /// The group cannot go on.
     #[error("the group has ended: {why}; the output above says more")]

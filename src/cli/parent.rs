@@ -121,7 +121,7 @@ impl Parent {
         let hopeless = self.record.active() == 0 && status.exited();
         if hopeless || self.failures >= MAX_FAILURES {
             let how = describe(status);
-            return Err(CommandError::Gateway { how, starts: self.failures }.into());
+            return Err(CommandError::Gateway { how, failures: self.failures }.into());
         }
         self.start_gateway()?;
         Ok(Health::Restarted)
@@ -267,8 +267,8 @@ fn with_room_for_image(config: Config, dir: &GroupDir) -> Result<Config> {
 /// Removes what a group keeps outside of its directory.
 fn clean_state(config: &Config) -> Result<()> {
     let Some(path) = config.state_dir() else { return Ok(()) };
-    let removals = [std::fs::remove_file(path.join("image")), std::fs::remove_dir_all(path.join("stage"))];
-    for removed in removals {
+    let files = ["image", "image.lock"].map(|name| std::fs::remove_file(path.join(name)));
+    for removed in files.into_iter().chain([std::fs::remove_dir_all(path.join("stage"))]) {
         if let Err(source) = removed
             && source.kind() != std::io::ErrorKind::NotFound
         {

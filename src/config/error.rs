@@ -66,13 +66,12 @@ pub enum ConfigError {
         position: usize,
     },
     /// The file is no TOML, has a setting that does not exist, or one of another type.
-    #[error("{place}: {}", source.message())]
+    #[error("{place}: {message}")]
     Syntax {
         /// Where.
         place: Place,
         /// What is wrong.
-        #[source]
-        source: toml::de::Error,
+        message: String,
     },
     /// A setting is out of its range.
     #[error("{place}: {setting}: expected {expected}, found {found}")]

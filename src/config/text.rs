@@ -125,7 +125,8 @@ impl Picker<'_> {
             let mut table = table.into_inner();
             table.insert("name".into(), toml::Value::String(name));
             // The table of a port is refused as a whole: its place is that of the table.
-            let port = PortSpec::deserialize(table).map_err(|source| ConfigError::Syntax { place, source })?;
+            let port = PortSpec::deserialize(table)
+                .map_err(|error| ConfigError::Syntax { place, message: error.message().into() })?;
             ports.push(port);
         }
         for (at, port) in over.iter().enumerate() {
@@ -156,7 +157,7 @@ impl Picker<'_> {
 
 /// Parses a file's text and applies the command line.
 pub(super) fn parse(path: &Path, text: &str, over: &Overrides, name: &str) -> Result<Config, ConfigError> {
-    let parsed: Text = toml::from_str(text).map_err(|source| syntax(path, text, source))?;
+    let parsed: Text = toml::from_str(text).map_err(|error| syntax(path, text, &error))?;
     let group = parsed.group;
     let picker = Picker { path, text };
     let name = picker.pick("--instance", over.name.clone(), group.name, name.to_owned()).check(
@@ -197,8 +198,8 @@ pub(super) fn is_name(name: &str) -> bool {
     (1..=64).contains(&name.len()) && !name.starts_with('.') && name.chars().all(letter)
 }
 
-fn syntax(path: &Path, text: &str, source: toml::de::Error) -> ConfigError {
-    ConfigError::Syntax { place: Place::in_text(path, text, source.span()), source }
+fn syntax(path: &Path, text: &str, error: &toml::de::Error) -> ConfigError {
+    ConfigError::Syntax { place: Place::in_text(path, text, error.span()), message: error.message().into() }
 }
 
 /// The whole configuration as text, defaults included.
@@ -240,6 +241,6 @@ pub(super) fn middlebox<C: DeserializeOwned + Default>(config: &Config) -> Resul
     }
     // From the text, not from the parsed table: only the text knows where things stand.
     let (path, text) = &config.origin;
-    let part: Part<C> = toml::from_str(text).map_err(|source| syntax(path, text, source))?;
+    let part: Part<C> = toml::from_str(text).map_err(|error| syntax(path, text, &error))?;
     Ok(part.middlebox)
 }

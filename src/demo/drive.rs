@@ -53,6 +53,8 @@ struct Drive<'a> {
     sent: u64,
     last_source: u64,
     takeovers: BTreeMap<u64, Takeover>,
+    /// See [`Report::held_back`].
+    held_back: [u64; 2],
 }
 
 /// Runs the demo on a group that was just started, and ends the group.
@@ -78,6 +80,7 @@ pub(super) fn drive(
         sent: 0,
         last_source: 0,
         takeovers: BTreeMap::new(),
+        held_back: [0; 2],
         record,
     };
     drive.await_start()?;
@@ -132,7 +135,7 @@ impl Drive<'_> {
         progress.clear();
         // What the last moments made due is on its way.
         let late = Some(pacer.behind(started + elapsed)).filter(|late| *late > options.rate / 100).unwrap_or(0);
-        Ok((killer, Report { sending: elapsed, late, ..Report::default() }))
+        Ok((killer, Report { sending: elapsed, late, held_back: self.held_back, ..Report::default() }))
     }
 
     /// Makes and sends what is due; returns how much was sent.
@@ -141,10 +144,14 @@ impl Drive<'_> {
         let mut made = 0;
         for _ in 0..due {
             let next = self.pending.take().or_else(|| self.checker.scenario().next(&mut self.rng));
-            let Some((port, bytes)) = next else { break };
+            let Some((port, bytes)) = next else {
+                self.held_back[1] += 1;
+                break;
+            };
             let Some(source) = self.peer.send(port, &bytes) else {
                 // The group takes no more just now: this one goes first later.
                 self.pending = Some((port, bytes));
+                self.held_back[0] += 1;
                 break;
             };
             self.enter(source, port, bytes, now);

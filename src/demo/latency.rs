@@ -4,7 +4,7 @@
 use hdrhistogram::Histogram;
 
 /// Packets sent so shortly after the end of a failure count as touched by it, ns: what has piled up is worked off meanwhile.
-const AFTERMATH: u64 = 100_000_000;
+const AFTERMATH: u64 = 250_000_000;
 /// Longest time that is told apart, ns.
 const LONGEST: u64 = 3_600_000_000_000;
 

@@ -18,6 +18,8 @@ pub(super) struct Report {
     pub(super) packets_in: u64,
     /// Packets that were due and could not be sent before the time was over.
     pub(super) late: u64,
+    /// How often the group took no more, and how often the scenario had nothing to send.
+    pub(super) held_back: [u64; 2],
     pub(super) findings: Findings,
     pub(super) missing: Missing,
     /// Inputs may not all have been processed when the judge counted.
@@ -103,10 +105,12 @@ impl Report {
         let mut text = String::new();
         let mut remark = |what: String| text += &format!("\n{what}");
         if self.late != 0 {
-            remark(format!(
-                "{} packets were due and could not be sent in time: this machine does not keep up with the rate asked for",
-                count(self.late)
-            ));
+            let why = match self.held_back {
+                [0, 0] => "this process could not make them in time",
+                [full, waiting] if full >= waiting => "the middlebox does not keep up with the rate asked for",
+                _ => "the scenario waited for answers",
+            };
+            remark(format!("{} packets fewer were sent than the rate asks for: {why}", count(self.late)));
         }
         if self.unfinished {
             remark("not everything that was sent had been processed when the waiting ended".into());

@@ -2,109 +2,28 @@
 //! logger checks every regenerated output against what was released.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use ftmb_netio::group_dir::{GroupLogs, LogSizes};
 use ftmb_netio::group_record::{Birth, EpochRecord, GroupRecord};
 use ftmb_netio::input_logger::InputLogger;
-use ftmb_netio::output_logger::{Outlet, Output as Released, OutputLogger};
+use ftmb_netio::output_logger::OutputLogger;
 use ftmb_netio::port::Received;
 use ftmb_runtime::checkpoint::{CorePoint, Delta};
 use ftmb_runtime::flip::FlipRequest;
-use ftmb_runtime::frame::{KIND_CONTROL, KIND_PACKET};
 use ftmb_runtime::instance::{Instance, InstanceError};
-use ftmb_runtime::log::Log;
 use ftmb_runtime::middlebox::Middlebox;
 use ftmb_runtime::packet::PortId;
-use ftmb_runtime::worker::{CoreLogs, CoreStart, INPUT_MARK, OldLog, first_point};
+use ftmb_runtime::worker::{CoreLogs, CoreStart, OldLog, first_point};
 use rand::rngs::SmallRng;
 use rand::{RngExt, SeedableRng};
 
 use super::cast::Cast;
+use super::output::{Collector, Crash, GroupError, Output};
 use super::stable::Delivered;
 
 /// Nothing moves for so long: something hangs. Generous, since tests must not depend on speed.
-const PATIENCE: Duration = Duration::from_secs(60);
-
-/// Why a group in a test cannot go on.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum GroupError {
-    /// State, replay or packet code; a [divergence](ftmb_runtime::replayer::Divergence) arrives here.
-    #[error(transparent)]
-    Instance(#[from] InstanceError),
-    /// Release, activation or the logs.
-    #[error(transparent)]
-    Netio(#[from] ftmb_netio::Error),
-    /// Nothing has moved for a minute.
-    #[error("the group hangs: {waiting}")]
-    Hangs {
-        /// What was waited for.
-        waiting: &'static str,
-    },
-    /// The state of the recovered master is not what its logs say.
-    #[error("recovery is not exact: {what} differs: expected {expected}, found {found}")]
-    Inexact {
-        /// The variable or output.
-        what: String,
-        /// What a replay of the logs gives.
-        expected: String,
-        /// What the master has.
-        found: String,
-    },
-}
-
-/// When a crash happens.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Crash {
-    /// At once: every core stops at its next tracked access or wait.
-    Now,
-    /// At that many tracked accesses from now, counted over all cores.
-    AtAccess(u64),
-}
-
-/// A released output.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Output {
-    /// The core that produced it.
-    pub core: usize,
-    /// Its number in the core's sequence.
-    pub ordinal: u64,
-    /// Where it left.
-    pub port: PortId,
-    /// Which input it stems from, counted from 1 in the order of [`Group::send`]; the request's number for a control reply.
-    pub source: u64,
-    /// `None`: a packet; else a control reply, or a refusal (`Err`).
-    pub control: Option<Result<(), ()>>,
-    /// Its bytes.
-    pub bytes: Vec<u8>,
-}
-
-#[derive(Debug, Default)]
-struct Collector(Vec<Output>);
-
-impl Outlet for Collector {
-    fn send(&mut self, output: &Released<'_>) -> Result<bool, ftmb_netio::Error> {
-        let control = match output.kind {
-            KIND_PACKET => None,
-            KIND_CONTROL => Some(Ok(())),
-            _ => Some(Err(())),
-        };
-        self.0.push(Output {
-            core: output.sent.core as usize,
-            ordinal: output.sent.ordinal,
-            port: output.sent.port,
-            source: output.sent.source,
-            control,
-            bytes: output.sent.bytes.to_vec(),
-        });
-        Ok(true)
-    }
-    fn flush(&mut self) -> Result<(), ftmb_netio::Error> {
-        Ok(())
-    }
-}
+pub(super) const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Input logger, master, output logger and standby in one process, for tests of a user's middlebox.
 ///
@@ -150,15 +69,15 @@ impl Outlet for Collector {
 /// ```
 pub struct Group<M: Middlebox> {
     make: Box<dyn Fn() -> M>,
-    record: GroupRecord,
-    logs: GroupLogs,
+    pub(super) record: GroupRecord,
+    pub(super) logs: GroupLogs,
     input: InputLogger,
-    output: OutputLogger,
+    pub(super) output: OutputLogger,
     delivered: Delivered,
-    master: Option<Cast<M>>,
+    pub(super) master: Option<Cast<M>>,
     standby: Option<Instance<M>>,
     /// All committed checkpoints: what a new standby is brought up from.
-    deltas: Vec<Arc<Delta>>,
+    pub(super) deltas: Vec<Arc<Delta>>,
     collected: Collector,
     rng: SmallRng,
     sent: u64,
@@ -217,7 +136,7 @@ impl<M: Middlebox> Group<M> {
         Ok(Instance::new((self.make)(), self.record.cores(), Some(u64::MAX))?)
     }
 
-    fn fresh_points(&self) -> Vec<CorePoint> {
+    pub(super) fn fresh_points(&self) -> Vec<CorePoint> {
         (0..self.record.cores()).map(|core| first_point(self.record.birth().seed, core)).collect()
     }
 
@@ -236,7 +155,7 @@ impl<M: Middlebox> Group<M> {
         Ok(())
     }
 
-    fn new_standby(&self) -> Result<Instance<M>, GroupError> {
+    pub(super) fn new_standby(&self) -> Result<Instance<M>, GroupError> {
         let standby = self.construct()?;
         for delta in &self.deltas {
             standby.apply(delta)?;
@@ -317,7 +236,7 @@ impl<M: Middlebox> Group<M> {
         Ok(())
     }
 
-    fn wait(&mut self, waiting: &'static str, done: impl Fn(&Group<M>) -> bool) -> Result<(), GroupError> {
+    pub(super) fn wait(&mut self, waiting: &'static str, done: impl Fn(&Group<M>) -> bool) -> Result<(), GroupError> {
         let mut moved = Instant::now();
         while !done(self) {
             if self.poll()? {
@@ -457,71 +376,4 @@ impl<M: Middlebox> Group<M> {
     pub fn sent(&self) -> u64 {
         self.sent
     }
-
-    /// Replays everything since the last checkpoint from the logs into a twin and compares it with the living master: every
-    /// variable, and every output released since. Ends the master.
-    ///
-    /// # Errors
-    /// [`GroupError::Inexact`] naming the first variable or output that differs; as [`poll`](Self::poll).
-    pub fn verify(mut self) -> Result<(), GroupError> {
-        self.wait("the epoch to become active", |group| group.record.is_active())?;
-        let tails: Vec<u64> = self.logs.input.iter().map(Log::tail).collect();
-        self.wait("the master to process its inputs", |group| {
-            group.record.current().is_some_and(|epoch| {
-                let det = group.logs.det.iter().map(|sets| &sets[epoch.set]);
-                have_processed(det, &tails)
-            })
-        })?;
-        let Some(cast) = self.master.take() else { return Ok(()) };
-        let (master, ended) = cast.end(false);
-        ended?;
-        while self.poll()? {}
-        let epoch = self.record.current().ok_or(GroupError::Hangs { waiting: "an epoch" })?;
-        let base = self.output.base().ok_or(GroupError::Hangs { waiting: "a checkpoint" })?;
-        let of_this_epoch = base.epoch == epoch.number;
-        let scratch = GroupLogs::anonymous(self.record.cores(), LogSizes::smallest(), 0)?;
-        let points = self.deltas.last().map_or_else(|| self.fresh_points(), |delta| delta.summary().cores.clone());
-        let twin = self.new_standby()?;
-        let cores = points.into_iter().enumerate().map(|(core, point)| {
-            let logs = CoreLogs {
-                input: self.logs.input[core].clone(),
-                det: scratch.det[core][0].clone(),
-                out: scratch.out[core][0].clone(),
-            };
-            let det = self.logs.det[core][epoch.set].clone();
-            let from = if of_this_epoch { point.det_pos } else { 0 };
-            let old = Some(OldLog { cut: det.tail(), det, from });
-            (logs, CoreStart { point, old })
-        });
-        let cast = Cast::start(twin, &self.record, cores.collect());
-        let started = Instant::now();
-        while !have_processed(scratch.det.iter().map(|sets| &sets[0]), &tails) && !cast.has_ended() {
-            if started.elapsed() > PATIENCE {
-                return Err(GroupError::Hangs { waiting: "the twin to replay" });
-            }
-            std::thread::yield_now();
-        }
-        let (twin, replayed) = cast.end(false);
-        replayed?;
-        compare(&twin.snapshot()?, &master.snapshot()?)
-    }
-}
-
-/// Whether every core has processed and published its inputs up to these positions.
-fn have_processed<'a>(det: impl Iterator<Item = &'a Log>, tails: &[u64]) -> bool {
-    // Acquire; pairs with the worker's Release.
-    det.zip(tails).all(|(log, tail)| log.mark(INPUT_MARK).load(Ordering::Acquire) >= *tail)
-}
-
-fn compare(expected: &[(String, Vec<u8>)], found: &[(String, Vec<u8>)]) -> Result<(), GroupError> {
-    for ((name, expected), (_, found)) in expected.iter().zip(found) {
-        if expected != found {
-            return Err(GroupError::Inexact {
-                what: format!("variable `{name}`"),
-                expected: format!("{expected:02x?}"),
-                found: format!("{found:02x?}"),
-            });
-        }
-    }
-    Ok(())
 }

@@ -5,9 +5,12 @@
 //! stream loses an arbitrary suffix that was not delivered yet.
 
 mod cast;
+mod exactness;
 mod group;
+mod output;
 mod recoverable;
 mod stable;
 
-pub use group::{Crash, Group, GroupError, Output};
+pub use group::Group;
+pub use output::{Crash, GroupError, Output};
 pub use recoverable::{Input, assert_recoverable};

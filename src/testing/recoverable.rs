@@ -5,7 +5,8 @@ use ftmb_runtime::packet::PortId;
 use rand::rngs::SmallRng;
 use rand::{RngExt, SeedableRng};
 
-use super::group::{Crash, Group, GroupError};
+use super::group::Group;
+use super::output::{Crash, GroupError};
 
 /// One input of a trace.
 #[derive(Clone, Debug, PartialEq, Eq)]
