@@ -22,9 +22,9 @@ use ftmb_runtime::packet::{Packet, PortId, Verdict};
 use ftmb_runtime::sync::{Shared, Walker};
 use ftmb_runtime::worker::{Bells, CoreLogs, CoreStart, INPUT_MARK, Polling, Worker, first_point};
 
-use crate::Pipeline;
 use crate::measure::pin;
 use crate::stopwatch::Stopwatch;
+use crate::{Pipeline, spawn};
 
 /// Between two checkpoints.
 const INTERVAL: Duration = Duration::from_millis(50);
@@ -97,6 +97,7 @@ pub(crate) struct Protected<M: Middlebox> {
     number: u64,
     pub(crate) pauses: Vec<f64>,
     pub(crate) delta_bytes: u64,
+    steps: u64,
     taken: u64,
     released: u64,
     threads: Vec<JoinHandle<()>>,
@@ -128,7 +129,7 @@ impl<M: Middlebox> Protected<M> {
             let (master, ready, bells, cpu) = (master.clone(), ready.clone(), Ring(record.clone()), cpus[core]);
             let (det, out) = (logs.det[core][epoch.set].clone(), logs.out[core][epoch.set].clone());
             let logs = CoreLogs { input: logs.input[core].clone(), det, out };
-            std::thread::spawn(move || {
+            spawn("protected", move || {
                 pin(cpu);
                 let start = CoreStart { point, old: None };
                 let worker = Worker::new(&master, core, &logs, &start, &bells, Polling::Adaptive).expect("fresh logs");
@@ -153,6 +154,7 @@ impl<M: Middlebox> Protected<M> {
             number: 0,
             pauses: Vec::new(),
             delta_bytes: 0,
+            steps: 0,
             taken: 0,
             released: 0,
             threads,
@@ -203,7 +205,11 @@ impl<M: Middlebox> Pipeline for Protected<M> {
     fn step(&mut self, seen: &mut dyn FnMut(&[u8])) {
         let mut sink = Sink { released: &mut self.released, seen };
         self.output.poll(&mut sink).expect("no divergence");
-        self.checkpoint();
+        // As the gateway: the logs' fill and the clock are not looked at all the time.
+        self.steps = self.steps.wrapping_add(1);
+        if self.steps.is_multiple_of(64) {
+            self.checkpoint();
+        }
     }
 
     fn is_processed(&self) -> bool {
@@ -211,13 +217,6 @@ impl<M: Middlebox> Pipeline for Protected<M> {
         let at =
             |core: usize| self.logs.det[core][self.set].mark(INPUT_MARK).load(std::sync::atomic::Ordering::Acquire);
         (0..self.threads.len()).all(|core| at(core) == self.logs.input[core].tail())
-    }
-
-    fn is_drained(&self) -> bool {
-        self.is_processed() && !self.output.has_news() && {
-            let outs = (0..self.threads.len()).map(|core| &self.logs.out[core][self.set]);
-            outs.into_iter().all(|out| out.trimmed() == out.tail())
-        }
     }
 
     fn counts(&self) -> (u64, u64) {

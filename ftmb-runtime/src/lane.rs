@@ -3,7 +3,7 @@
 //! Invariant: ordinals count by one in log order; the chain covers every frame; a dropped packet without emissions leaves no
 //! trace in the log.
 
-use zerocopy::IntoBytes;
+use zerocopy::{FromBytes, IntoBytes};
 
 use crate::chain;
 use crate::context::{Context, EMIT_BYTES, EMIT_FRAMES, Emitted};
@@ -83,8 +83,9 @@ impl Lane {
             let (start, end) = packet.extent();
             self.ordinal += 1;
             self.hash = chain::extend(self.hash, port.0, &room[start..end]);
-            let header = origin.header(port, self.ordinal, self.hash, end - start, start);
-            head.copy_from_slice(header.as_bytes());
+            // In place: a header built elsewhere and copied would be read back before its stores have left the store buffer.
+            let header = OutHeader::mut_from_bytes(head).expect("as long as a header");
+            *header = origin.header(port, self.ordinal, self.hash, end - start, start);
             self.out.commit(KIND_PACKET, 0, OUT_HEADER + end);
         }
         self.send_emitted(&origin);
@@ -131,10 +132,15 @@ impl Lane {
         self.emitted.start(frames, half / 2);
     }
 
+    #[inline]
     fn send_emitted(&mut self, origin: &Origin<'_>) {
-        if self.emitted.frames.is_empty() {
-            return;
+        if !self.emitted.frames.is_empty() {
+            self.append_emitted(origin);
         }
+    }
+
+    #[inline(never)]
+    fn append_emitted(&mut self, origin: &Origin<'_>) {
         let emitted = std::mem::take(&mut self.emitted);
         let mut at = 0;
         for (port, len) in &emitted.frames {

@@ -118,6 +118,10 @@ impl Core {
             replayer.next += 1;
             replayer.pending_wide = Some(matches!(word.kind(), Some(Kind::WriteWide | Kind::ReadWide)));
         }
+        // Never wait with unpublished words: another core may wait for room in its `out` log, which the output logger makes only
+        // once it has passed what that core's outputs depend on, these words among them. What is published of an unfinished
+        // input lies within the cut, so it says nothing that the old log did not.
+        self.det.publish();
         // All earlier sections have been entered; the real lock, taken next, waits for their ends.
         if exclusive {
             wait_until(&self.crew, || head.acquired() == word.count());
@@ -188,6 +192,8 @@ impl Core {
         }
         debug_assert!(!replayer.within, "the last word's section was entered");
         drop(slot);
+        // As in `before_section`.
+        self.det.publish();
         wait_until(&self.crew, || !self.crew.is_replaying());
         *self.replayer.borrow_mut() = None;
         self.special.set(self.crew.injects());
