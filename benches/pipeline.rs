@@ -5,13 +5,13 @@
 //! checkpoint every 50 ms and applies it to a standby. So the worker is never short of input, and the figure is its own
 //! packets per second, timed from within. `end to end` is one thread stamping a burst and releasing it, the worker beside it.
 //! Baseline: the same sources with the macros switched off (std types, no recording, no retention, no hash, no standby) between
-//! the same rings, burst by burst in alternation. Figures are medians.
+//! the same rings, in alternating stretches of 25 bursts (after 50 that warm up). Figures are medians of stretches.
 //!
 //! The second table is about scaling: one worker against two, both sides. There are only two CPUs, so the loggers wait meanwhile.
 //!
 //! ```sh
 //! cargo bench --bench pipeline                                    # two tables
-//! cargo bench --bench pipeline -- --json --rounds 51 --only nat
+//! cargo bench --bench pipeline -- --json --rounds 25 --only nat
 //! ```
 
 mod measure;
@@ -48,6 +48,9 @@ use unprotected::Unprotected;
 const BATCH: usize = 32;
 /// Packets of a burst, unless they are large.
 const BURST: usize = 8192;
+/// Packets of a stretch, before and while it is timed.
+const WARM_UP: usize = 50 * BURST;
+const MEASURED: usize = 25 * BURST;
 /// Bytes of a burst, at most: it must fit into a quarter of an `in` log, and its outputs into an `out` log.
 const BURST_BYTES: usize = 4 << 20;
 const MIB: u64 = 1 << 20;
@@ -100,7 +103,17 @@ impl Side {
         Side { pipeline, traffic }
     }
 
-    /// One burst; packets per second of the workers, and from the first stamp to the last release.
+    /// One stretch of bursts; packets per second of the workers, and from the first stamp to the last release.
+    fn stretch(&mut self, packets: usize, beside: bool) -> (f64, f64) {
+        // What stood still for a while is warmed up first: caches, and a NAT notes once a second that a flow is alive.
+        (0..WARM_UP / packets).for_each(|_| _ = self.burst(packets, beside));
+        let bursts: Vec<_> = (0..MEASURED / packets).map(|_| self.burst(packets, beside)).collect();
+        // All packets by all time, so that the pauses of checkpoints count.
+        let mean =
+            |rate: fn(&(f64, f64)) -> f64| bursts.len() as f64 / bursts.iter().map(|b| 1.0 / rate(b)).sum::<f64>();
+        (mean(|burst| burst.0), mean(|burst| burst.1))
+    }
+
     fn burst(&mut self, packets: usize, beside: bool) -> (f64, f64) {
         let Side { pipeline, traffic } = self;
         let start = Instant::now();
@@ -218,11 +231,11 @@ fn compare(case: &Case, size: usize, cpus: &[usize], beside: bool, rounds: usize
     let mut unprotected = Side::new((case.unprotected)(cpus), size, case);
     let packets = BURST.min(BURST_BYTES / (size + 256) / BATCH * BATCH);
     let mut row = Row { case: case.name, size, workers: cpus.len(), protected: Vec::new(), unprotected: Vec::new() };
-    for round in 0..rounds + 1 {
-        let one = protected.burst(packets, beside);
-        let other = unprotected.burst(packets, beside);
-        // The first round warms up.
-        if round > 0 {
+    for round in 0..=rounds {
+        let one = protected.stretch(packets, beside);
+        let other = unprotected.stretch(packets, beside);
+        // The first round warms up, unless there is no other.
+        if round > 0 || rounds == 1 {
             row.protected.push(one);
             row.unprotected.push(other);
         }
@@ -231,7 +244,7 @@ fn compare(case: &Case, size: usize, cpus: &[usize], beside: bool, rounds: usize
 }
 
 fn main() {
-    let arguments = Arguments::parse(101);
+    let arguments = Arguments::parse(11);
     let before = handoff();
     let sizes: &[usize] = if arguments.smoke { &[64] } else { &[64, 256, 1500] };
     // The worker's CPU; this thread is on CPU 0.

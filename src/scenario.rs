@@ -77,7 +77,7 @@ pub struct Frame {
 }
 
 impl Frame {
-    /// A packet of a port. `number`: that of the input, in the order of sending, from 1.
+    /// A packet of a port; the type's example makes one. `number`: that of the input, in the order of sending, from 1.
     pub fn new(port: PortId, bytes: Vec<u8>, number: u64) -> Frame {
         Frame { port, bytes, number }
     }

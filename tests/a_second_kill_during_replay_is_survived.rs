@@ -42,8 +42,11 @@ fn run(standby: &str) {
     let Some(place) = Place::find() else { return };
     let arguments = ["--rate", "5k", "--seconds", "8", "--kills", "0", "--cores", "2", "--seed", "41", "--json"];
     // Rare checkpoints: much to replay.
-    let mut running =
-        place.start("sequencer", "demo", arguments.into_iter().chain(["--standby", standby, "--checkpoint-interval", "500"]));
+    let mut running = place.start(
+        "sequencer",
+        "demo",
+        arguments.into_iter().chain(["--standby", standby, "--checkpoint-interval", "500"]),
+    );
     let record = running.record();
     let (mut hits, since) = (0, Instant::now());
     for round in 0..3 {

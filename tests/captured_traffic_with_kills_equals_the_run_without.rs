@@ -121,7 +121,8 @@ fn a_nat_on_one_core_gives_the_same_bytes() {
 fn by_flow(outputs: &[Frame]) -> BTreeMap<Vec<u8>, Vec<Vec<u8>>> {
     let mut flows: BTreeMap<_, Vec<_>> = BTreeMap::new();
     for output in outputs {
-        let flow = Flow::of(output).map_or_else(Vec::new, |flow| format!("{:?} {:?}", flow.to, flow.protocol).into_bytes());
+        let flow =
+            Flow::of(output).map_or_else(Vec::new, |flow| format!("{:?} {:?}", flow.to, flow.protocol).into_bytes());
         flows.entry(flow).or_default().push(payload_of(output));
     }
     // Two inside hosts may talk to one remote: their order among each other is free.
@@ -133,14 +134,19 @@ fn by_flow(outputs: &[Frame]) -> BTreeMap<Vec<u8>, Vec<Vec<u8>>> {
 fn a_nat_on_two_cores_lets_the_same_out_of_each_flow_by_one_port() {
     let Some(place) = Place::find() else { return };
     let inside = captured().inside;
-    write(&place.path().join("inside.in.pcap"), &spread(&inside, 0).iter().map(|(at, f)| (at * 2, *f)).collect::<Vec<_>>());
+    write(
+        &place.path().join("inside.in.pcap"),
+        &spread(&inside, 0).iter().map(|(at, f)| (at * 2, *f)).collect::<Vec<_>>(),
+    );
     let names = ["inside", "outside"];
     let [_, peaceful] = play(&place, "nat", names, "2", "timestamps", 0);
     let [_, killed] = play(&place, "nat", names, "2", "timestamps", 3);
     assert!(peaceful.len() > 50);
     assert_eq!(by_flow(&peaceful), by_flow(&killed));
     // A remote sees as many flows, each with a port of its own.
-    let flows = |outputs: &[Frame]| outputs.iter().filter_map(|frame| Flow::of(frame)).collect::<std::collections::HashSet<_>>().len();
+    let flows = |outputs: &[Frame]| {
+        outputs.iter().filter_map(|frame| Flow::of(frame)).collect::<std::collections::HashSet<_>>().len()
+    };
     assert_eq!(flows(&peaceful), flows(&killed));
 }
 

@@ -23,7 +23,8 @@ fn status(place: &Place) -> Value {
 }
 
 fn start(place: &Place) -> Running {
-    let mut running = place.start("sequencer", "demo", ["--rate", "2k", "--seconds", "600", "--kills", "0", "--cores", "2"]);
+    let mut running =
+        place.start("sequencer", "demo", ["--rate", "2k", "--seconds", "600", "--kills", "0", "--cores", "2"]);
     running.record();
     running
 }

@@ -88,7 +88,9 @@ fn log_dump_refuses_what_is_damaged() {
         overwrite(&other, at, &[0x7f; 4]);
         assert_refused(&other, &["expected", "found"]);
     }
-    for (name, length) in [("in.0", 20_000), ("det.0.0", 100), ("out.0.0", 4096), ("ckpt", 5), ("group", 64), ("port.in", 0)] {
+    for (name, length) in
+        [("in.0", 20_000), ("det.0.0", 100), ("out.0.0", 4096), ("ckpt", 5), ("group", 64), ("port.in", 0)]
+    {
         fs::copy(copies.join(name), &other).expect("copied");
         File::options().write(true).open(&other).expect("there").set_len(length).expect("cut");
         assert_refused(&other, &["expected", &format!("found {length}")]);

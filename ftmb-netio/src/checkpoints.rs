@@ -89,17 +89,22 @@ impl Checkpoints {
 
     fn commit(&mut self, ol: &mut OutputLogger) -> Result<bool, Error> {
         let next = self.record.committed().map_or(0, |number| number + 1);
+        // Whoever loads the image can finish one committed delta, not two.
+        if next != 0 && !self.is_applied() {
+            return Ok(false);
+        }
         if self.head.is_none() && self.is_staged(next) {
             self.head = Some(DeltaHead::open(&self.stage.file(self.epoch, next))?);
         }
         let Some(head) = self.head.take_if(|head| ol.covers(head)) else { return Ok(false) };
+        // Once it is committed, the keeper may apply and remove it at any moment.
+        let bytes = std::fs::metadata(head.path()).map_or(0, |meta| meta.len());
         ol.commit(&head)?;
         (self.open, self.trim, self.last) = (false, true, self.record.now());
         self.record.set_answered(self.record.answered().max(std::mem::take(&mut self.answers)));
         if let Some(keeper) = self.keeper {
             self.record.member_bell(keeper).ring();
         }
-        let bytes = std::fs::metadata(head.path()).map_or(0, |meta| meta.len());
         debug!(number = next, epoch = self.epoch, bytes, "committed a checkpoint");
         self.record.add_stat(Stat::Checkpoints, 1);
         self.record.set_stat(Stat::CheckpointBytes, bytes);
@@ -118,6 +123,14 @@ impl Checkpoints {
             return true;
         }
         std::mem::take(&mut self.look) && self.stage.file(self.epoch, next).exists()
+    }
+
+    /// Whether the keeper has the committed checkpoint in the image. One that is still loading will say so when it has.
+    fn is_applied(&self) -> bool {
+        self.keeper.is_some_and(|slot| {
+            let member = self.record.member(slot);
+            matches!(member.phase(), Phase::Standby | Phase::Keeper) && member.applied() >= self.record.committed()
+        })
     }
 
     fn trim_behind(&mut self, ol: &OutputLogger) {

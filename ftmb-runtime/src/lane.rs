@@ -119,7 +119,11 @@ impl Lane {
                 )
             }
             Ok(bytes) => (KIND_CONTROL, bytes),
-            Err(error) => (KIND_CONTROL_ERROR, error.to_string().into_bytes()),
+            Err(error) => {
+                let mut reason = error.to_string();
+                reason.truncate(reason.floor_char_boundary(MAX_PAYLOAD - OUT_HEADER));
+                (KIND_CONTROL_ERROR, reason.into_bytes())
+            }
         };
         self.append(&origin, kind, PortId(u16::MAX), &bytes);
         self.send_emitted(&origin);

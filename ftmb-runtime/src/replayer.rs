@@ -142,23 +142,27 @@ impl Core {
     pub(crate) fn at_end(&self, head: &Head, exit: Word, wide: bool) {
         let mut slot = self.replayer.borrow_mut();
         let Some(replayer) = slot.as_mut() else { return };
-        if !wide {
-            let logged = replayer.pending_wide.take();
-            drop(slot);
-            if logged == Some(true) {
-                self.diverge(head.name(), "another event inside the section".into(), "its end".into());
+        // Narrow: the section's own word was pending. Wide: another one may have been, and has been appended as wide.
+        let logged = replayer.pending_wide.take();
+        let wrong = match (wide, logged) {
+            (false, Some(true)) => Some(("another event inside the section".into(), "its end".into())),
+            (true, Some(false)) => Some(("the end of the inner section".into(), exit.to_string())),
+            (true, _) if replayer.next < replayer.cut => {
+                let word = replayer.old.get(replayer.next).map(Word);
+                replayer.next += 1;
+                match word {
+                    Ok(word) if word == exit => None,
+                    Ok(word) => Some((word.to_string(), exit.to_string())),
+                    Err(error) => Some(("a retained word".into(), error.to_string())),
+                }
             }
-            return;
+            _ => None,
+        };
+        drop(slot);
+        if let Some((expected, found)) = wrong {
+            // No unwinding here: the real lock is still held. The next access, or the end of the input, ends the core.
+            self.report(head.name(), expected, found);
         }
-        if replayer.next >= replayer.cut {
-            return;
-        }
-        let word = Word(self.old_word(&replayer.old, replayer.next));
-        if word != exit {
-            drop(slot);
-            self.diverge(head.name(), word.to_string(), exit.to_string());
-        }
-        replayer.next += 1;
     }
 
     /// After the real unlock.
@@ -232,12 +236,17 @@ impl Core {
     /// An output that replay produced differs from what was released, or the input ended early.
     #[cold]
     pub(crate) fn diverge(&self, variable: String, expected: String, found: String) -> ! {
+        self.report(variable, expected, found);
+        self.crew.abandon()
+    }
+
+    /// Stops everybody at their next access, this core included.
+    fn report(&self, variable: String, expected: String, found: String) {
         let (input, word) = self
             .replayer
             .try_borrow()
             .map_or((0, 0), |slot| slot.as_ref().map_or((0, 0), |replayer| (replayer.input, replayer.next)));
         self.crew.diverge(Divergence { core: self.index, input, word, variable, expected, found });
-        self.crew.abandon()
     }
 }
 

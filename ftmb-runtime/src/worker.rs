@@ -213,6 +213,10 @@ impl<'a, M: Middlebox> Worker<'a, M> {
     }
 
     fn publish(&mut self) {
+        if self.instance.crew.is_dead() {
+            // Crashed or diverged: guards have stopped recording, so what is there may lack something.
+            return;
+        }
         self.core.det.publish();
         self.lane.publish();
         // Release; pairs with whoever waits for the core to have got so far and then reads its logs.

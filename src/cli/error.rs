@@ -4,6 +4,11 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 /// Why a command failed.
+///
+/// ```
+/// let error = ftmb::CommandError::NoGroup { path: "/dev/shm/ftmb-0/nat".into() };
+/// assert_eq!(error.to_string(), "/dev/shm/ftmb-0/nat: no group runs here");
+/// ```
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum CommandError {

@@ -7,6 +7,13 @@ use std::path::{Path, PathBuf};
 use ftmb_netio::port::SpecError;
 
 /// Where a setting stands.
+///
+/// ```
+/// use ftmb::config::Place;
+/// let place = Place::File { path: "nat.toml".into(), line: 2, column: 9 };
+/// assert_eq!(place.to_string(), "nat.toml:2:9");
+/// assert_eq!(Place::Option("--cores".into()).to_string(), "--cores");
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Place {
     /// In a file; line and column count from 1.
@@ -45,6 +52,13 @@ impl fmt::Display for Place {
 }
 
 /// Why a configuration cannot be used.
+///
+/// ```
+/// use ftmb::config::{ConfigError, Place};
+/// let place = Place::File { path: "nat.toml".into(), line: 2, column: 9 };
+/// let error = ConfigError::Value { place, setting: "cores", expected: "1 to 32", found: "99".into() };
+/// assert_eq!(error.to_string(), "nat.toml:2:9: cores: expected 1 to 32, found 99");
+/// ```
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ConfigError {

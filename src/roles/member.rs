@@ -195,6 +195,7 @@ fn reign<M: Middlebox>(
         workers.push(Worker::new(instance, core, &core_logs, &start, &bells, config.polling())?);
     }
     std::thread::scope(|scope| {
+        let _ending = Ending(instance);
         let running: Vec<_> = workers
             .into_iter()
             .enumerate()
@@ -204,7 +205,13 @@ fn reign<M: Middlebox>(
             })
             .collect::<Result<_>>()?;
         let served = master.serve(dir, &mut ckpt, || running.iter().any(|thread| thread.is_finished()));
-        instance.stop();
+        if instance.crew().is_replaying() {
+            // Some cores wait for others that will not come.
+            instance.crew().kill();
+        } else {
+            instance.stop();
+        }
+        (0..cores).for_each(|core| record.core_bell(core).ring());
         for thread in running {
             match thread.join() {
                 Ok(result) => result?,
@@ -214,6 +221,15 @@ fn reign<M: Middlebox>(
         }
         served
     })
+}
+
+/// Lets no core run on when the thread that serves them has left.
+struct Ending<'a, M: Middlebox>(&'a Instance<M>);
+
+impl<M: Middlebox> Drop for Ending<'_, M> {
+    fn drop(&mut self) {
+        self.0.crew().kill();
+    }
 }
 
 /// The master's side of checkpoints.
@@ -241,6 +257,7 @@ impl<M: Middlebox> Master<'_, M> {
     fn send(&mut self, delta: Delta, ckpt: &mut ftmb_runtime::log::FrameWriter) -> Result<()> {
         self.last = Some(delta.summary().number);
         let mut sender = DeltaSender::new(delta);
+        let mut looked = Clock::now();
         loop {
             let progress = sender.step(ckpt);
             for member in self.record.members().filter(|member| member.slot() != self.slot) {
@@ -249,7 +266,7 @@ impl<M: Middlebox> Master<'_, M> {
             match progress {
                 Progress::Done => break,
                 Progress::Moved => {}
-                Progress::Full if self.instance.is_over() => return Ok(()),
+                Progress::Full if self.instance.is_over() || is_orphan(self.record, &mut looked) => return Ok(()),
                 Progress::Full => {
                     self.record.member_bell(self.slot).wait(|| ckpt.has_room(1 << 16), Duration::from_millis(5))
                 }
@@ -309,7 +326,11 @@ impl<M: Middlebox> Master<'_, M> {
 /// Writes the middlebox's figures where `status` finds them. A failure costs only the figures.
 fn report<M: Middlebox>(dir: &GroupDir, middlebox: &M) {
     let mut metrics = Metrics::default();
-    middlebox.report(&mut metrics);
+    // A panic in a report costs the report: packets go on.
+    let reported = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| middlebox.report(&mut metrics)));
+    if reported.is_err() {
+        return;
+    }
     let text: String = metrics.iter().map(|(name, value)| format!("{name} {value}\n")).collect();
     let (incomplete, path) = (dir.path().join("metrics.incomplete"), dir.path().join("metrics"));
     if !text.is_empty() && std::fs::write(&incomplete, text).is_ok() {

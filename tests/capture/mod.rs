@@ -123,11 +123,14 @@ pub(crate) fn payload_of(frame: &[u8]) -> Vec<u8> {
     kept
 }
 
-/// The frame, sent to another address and port (or echo identifier). Checksums stay: whoever translates updates them by what it
-/// changes, and does not compute them anew.
+/// The frame, sent to another address and port (or echo identifier). Of the checksums only that of IP is made right: whoever
+/// translates updates the others by what it changes, and does not compute them anew.
 pub(crate) fn with_destination(mut frame: Frame, address: Ipv4Addr, port: u16) -> Frame {
     let (network, transport) = destination(&frame);
     frame[network..network + 4].copy_from_slice(&address.octets());
+    let header = network - 16;
+    let parsed = etherparse::Ipv4HeaderSlice::from_slice(&frame[header..]).expect("it has a flow").to_header();
+    frame[header + 10..header + 12].copy_from_slice(&parsed.calc_header_checksum().to_be_bytes());
     frame[transport..transport + 2].copy_from_slice(&port.to_be_bytes());
     frame
 }

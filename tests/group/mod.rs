@@ -89,7 +89,12 @@ impl Place {
     }
 
     /// Starts a group in the background.
-    pub(crate) fn start<'a>(&self, example: &str, command: &str, arguments: impl IntoIterator<Item = &'a str>) -> Running {
+    pub(crate) fn start<'a>(
+        &self,
+        example: &str,
+        command: &str,
+        arguments: impl IntoIterator<Item = &'a str>,
+    ) -> Running {
         let out = self.path().join("stdout");
         let err = self.path().join("stderr");
         let file = |path: &Path| std::fs::File::create(path).expect("can be written");

@@ -27,13 +27,22 @@ impl Identity {
     /// assert_eq!(Identity::of(me.pid), Some(me));
     /// ```
     pub fn of(pid: u32) -> Option<Identity> {
+        let (identity, state) = Identity::with_state(pid)?;
+        (!matches!(state, 'Z' | 'X')).then_some(identity)
+    }
+
+    /// As [`of`](Identity::of), but a process whose first thread has ended counts too: others of its threads may still run.
+    pub(crate) fn of_any(pid: u32) -> Option<Identity> {
+        Identity::with_state(pid).map(|(identity, _)| identity)
+    }
+
+    fn with_state(pid: u32) -> Option<(Identity, char)> {
         let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
         // The second field is the name in parentheses and may hold anything; then come the state and, as the 20th, the start.
         let mut fields = stat.rsplit_once(')')?.1.split_whitespace();
-        let state = fields.next()?;
+        let state = fields.next()?.chars().next()?;
         let start: u64 = fields.nth(18)?.parse().ok()?;
-        let ended = matches!(state, "Z" | "X");
-        (!ended).then_some(Identity { pid, start: start as u32 })
+        Some((Identity { pid, start: start as u32 }, state))
     }
 
     /// This process.

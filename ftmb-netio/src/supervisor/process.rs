@@ -43,7 +43,8 @@ impl Process {
     /// Takes over one that a dead gateway started; `None` if it has ended.
     pub(super) fn adopt(identity: Identity, serial: u64) -> Result<Option<Process>, Error> {
         let pid = identity.pid;
-        if Identity::of(pid) != Some(identity) {
+        // Only its pidfd says that all of it has ended; what /proc shows of its first thread does not.
+        if Identity::of_any(pid) != Some(identity) {
             return Ok(None);
         }
         let Some(raw) = Pid::from_raw(pid as i32) else { return Ok(None) };
@@ -53,7 +54,7 @@ impl Process {
             Err(errno) => return Err(Error::Process { pid, step: "pidfd_open", source: errno.into() }),
         };
         // Still the same one now that it is held?
-        let same = Identity::of(pid) == Some(identity);
+        let same = Identity::of_any(pid) == Some(identity);
         Ok(same.then_some(Process { pid, pidfd, serial, child: None }))
     }
 

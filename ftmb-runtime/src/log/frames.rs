@@ -230,6 +230,9 @@ impl FrameReader {
         if self.position >= self.tail.min(limit) {
             return Ok(None);
         }
+        if !self.position.is_multiple_of(8) {
+            return Err(self.broken(self.position));
+        }
         let header = self.header(self.position);
         let len = u64::from(header as u32);
         let next = self.position + padded(len as usize);

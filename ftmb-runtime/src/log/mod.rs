@@ -9,7 +9,7 @@
 //!        | header page     | ring                      | slack               |
 //!
 //! header 0 magic  8 version  12 kind  16 fingerprint  24 capacity  32 crc of bytes 0..32
-//!        128 tail  136 hint (a frame start, at most one batch behind the tail)    256 trimmed    384.. 32 marks
+//!        128 tail  136 hint (a frame start, at most one batch behind the tail)  144 being reset    256 trimmed    384.. 32 marks
 //!
 //! frame  0 length (header + payload)  4 kind  5 flags  6 mark of the position  8 payload ...   (8-byte aligned)
 //! ```
@@ -56,6 +56,7 @@ const _: () = assert!((MAX_PAYLOAD + FRAME_HEADER) as u64 <= SLACK);
 
 const TAIL: usize = 128;
 const HINT: usize = 136;
+const RESETTING: usize = 144;
 const TRIM: usize = 256;
 const MARK0: usize = 384;
 
@@ -150,7 +151,14 @@ impl Log {
         let map = Map::open(path)?;
         let capacity = check_header(&map, path, kind, fingerprint)?;
         let log = Log::from_map(map, kind, capacity, path);
-        let (tail, trim) = (log.tail(), log.trimmed());
+        if log.word(RESETTING).load(Ordering::SeqCst) != 0 {
+            log.reset();
+        }
+        // The trim first: it never overtakes the tail. The tail may move on meanwhile, so the trim is looked at again.
+        let (mut trim, mut tail) = (log.trimmed(), log.tail());
+        while trim != log.trimmed() {
+            (trim, tail) = (log.trimmed(), log.tail());
+        }
         if trim > tail || tail - trim > log.span() {
             return Err(LogError::Torn {
                 path: path.into(),
@@ -226,12 +234,15 @@ impl Log {
 
     /// Empties the log and starts its positions anew, for the next epoch. Nobody may hold a writer or a reader of it.
     pub fn reset(&self) {
+        // Whoever dies in between leaves the mark, and the next one who opens the log finishes.
+        self.word(RESETTING).store(1, Ordering::SeqCst);
         self.word(TRIM).store(0, Ordering::SeqCst);
         self.word(HINT).store(0, Ordering::SeqCst);
         self.word(TAIL).store(0, Ordering::SeqCst);
         for i in 0..MARKS {
             self.mark(i).store(0, Ordering::SeqCst);
         }
+        self.word(RESETTING).store(0, Ordering::SeqCst);
     }
 
     /// One of the [`MARKS`] words in the header that the log's writer uses for its own bookkeeping.

@@ -173,7 +173,7 @@ impl<T> Mutex<T> {
     pub fn peek(&self) -> MutexPeek<'_, T> {
         self.head.refuse_peek();
         self.raw.lock(OUTSIDE);
-        MutexPeek { mutex: self }
+        MutexPeek { mutex: self, not_send: PhantomData }
     }
 }
 
@@ -261,7 +261,11 @@ impl<T: fmt::Display> fmt::Display for MutexGuard<'_, T> {
 #[must_use = "if unused nothing is seen"]
 pub struct MutexPeek<'a, T> {
     mutex: &'a Mutex<T>,
+    not_send: PhantomData<*const ()>,
 }
+
+// SAFETY: gives out `&T` only. Test: the compiler's (`T: Sync` is required).
+unsafe impl<T: Sync> Sync for MutexPeek<'_, T> {}
 
 impl<T> Deref for MutexPeek<'_, T> {
     type Target = T;

@@ -4,6 +4,7 @@
 
 use std::cell::UnsafeCell;
 use std::fmt;
+use std::marker::PhantomData;
 use std::ops::{Deref, DerefMut};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -13,6 +14,7 @@ use crossbeam_utils::CachePadded;
 use super::current;
 use super::head::Head;
 use super::raw::{OUTSIDE, RawMutex};
+use crate::recorder::Core;
 
 /// One clone of a value per core. `#[ftmb(per_core)]` makes a field this.
 ///
@@ -44,7 +46,7 @@ impl<T> Slot<T> {
 
     pub(super) fn lock(&self) -> PerCoreMut<'_, T> {
         self.raw.lock(OUTSIDE);
-        PerCoreMut { slot: self }
+        PerCoreMut { slot: self, not_send: PhantomData }
     }
 
     pub(super) fn take_touched(&self) -> bool {
@@ -85,8 +87,13 @@ impl<T> PerCore<T> {
         let Some(slot) = slot else {
             panic!("per-core state that is not reachable from the middlebox's shared state was used in packet code")
         };
-        assert!(slot.raw.try_lock(OUTSIDE), "`{}`: this core's copy is borrowed already", self.head.name());
-        PerCoreMut { slot }
+        let tag = current::with(|core| core.map_or(OUTSIDE, Core::tag));
+        if !slot.raw.try_lock(tag) {
+            assert!(slot.raw.owner() != tag, "`{}`: this core's copy is borrowed already", self.head.name());
+            // A report looks at it.
+            slot.raw.lock(tag);
+        }
+        PerCoreMut { slot, not_send: PhantomData }
     }
 
     /// Looks at one core's copy from a report.
@@ -120,7 +127,11 @@ impl<T> fmt::Debug for PerCore<T> {
 #[must_use = "if unused the access ends at once"]
 pub struct PerCoreMut<'a, T> {
     slot: &'a Slot<T>,
+    not_send: PhantomData<*const ()>,
 }
+
+// SAFETY: a shared guard gives out `&T` only. Test: the compiler's (`T: Sync` is required).
+unsafe impl<T: Sync> Sync for PerCoreMut<'_, T> {}
 
 impl<T> Deref for PerCoreMut<'_, T> {
     type Target = T;

@@ -4,6 +4,7 @@
 //! builds the same state gives the same ids. The table's pointers stay valid because the table owns the root.
 
 use std::fmt;
+use std::ptr::NonNull;
 use std::sync::Mutex as StdMutex;
 
 use super::variable::Variable;
@@ -148,7 +149,8 @@ pub enum TableError {
 
 /// A middlebox and the table of its variables.
 pub struct Table<M> {
-    root: Box<M>,
+    /// From a box, freed in `Drop`; a box itself would claim to be the only way to what `entries` point into.
+    root: NonNull<M>,
     names: Vec<Box<str>>,
     entries: Vec<Entry>,
     layout: u64,
@@ -159,10 +161,27 @@ struct Entry {
     place: StdMutex<Place>,
 }
 
-// SAFETY: the pointers are into `root`, and `Variable: Send + Sync`. Test: the compiler's for `M`; `a_table_moves_between_threads`.
+// SAFETY: the pointers are to and into what the table owns, and `Variable: Send + Sync`. Test: the compiler's for `M`; `a_table_moves_between_threads`.
 unsafe impl<M: Send> Send for Table<M> {}
 // SAFETY: as above; everything reached through the pointers is `Sync`.
 unsafe impl<M: Sync> Sync for Table<M> {}
+
+impl<M> Drop for Table<M> {
+    fn drop(&mut self) {
+        drop(Root(self.root));
+    }
+}
+
+/// Owns what a table's root points to.
+struct Root<M>(NonNull<M>);
+
+impl<M> Drop for Root<M> {
+    fn drop(&mut self) {
+        // SAFETY: from a box in `Table::new`, freed once: by the guard there if the walk fails, else by the table.
+        // Test: `a_table_moves_between_threads` (leaks and double frees show under address checks).
+        drop(unsafe { Box::from_raw(self.0.as_ptr()) });
+    }
+}
 
 impl<M> fmt::Debug for Table<M> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -176,7 +195,9 @@ impl<M: Shared> Table<M> {
     /// # Errors
     /// [`TableError::TooMany`], [`TableError::Shared`].
     pub fn new(root: M, cores: usize) -> Result<Table<M>, TableError> {
-        let root = Box::new(root);
+        let table_root = Root(NonNull::from(Box::leak(Box::new(root))));
+        // SAFETY: just made, and freed by `Root` or `Table` only. Test: `a_table_moves_between_threads`.
+        let root = unsafe { table_root.0.as_ref() };
         let mut walker = Walker::new();
         root.walk(&mut walker);
         if walker.found.len() > MAX_VARIABLE as usize {
@@ -196,6 +217,8 @@ impl<M: Shared> Table<M> {
             let variable: *const dyn Variable = variable;
             entries.push(Entry { variable: erase(variable), place: StdMutex::new(Place::new()) });
         }
+        let root = table_root.0;
+        std::mem::forget(table_root);
         Ok(Table { root, names, entries, layout: layout.finish() })
     }
 }
@@ -210,7 +233,8 @@ fn erase<'a>(variable: *const (dyn Variable + 'a)) -> *const (dyn Variable + 'st
 impl<M> Table<M> {
     /// The middlebox.
     pub fn root(&self) -> &M {
-        &self.root
+        // SAFETY: alive until `Drop`, and only ever borrowed shared. Test: `a_table_moves_between_threads`.
+        unsafe { self.root.as_ref() }
     }
 
     /// How many variables there are.

@@ -274,7 +274,10 @@ impl<T> RwLock<T> {
         self.raw().downgrade();
         if special {
             head::after_end_special(core);
+            // The wait may end by an unwind, and nobody else would leave then.
+            let leaving = Leave(self.raw());
             head.before_special(core, false, false, 0, place);
+            std::mem::forget(leaving);
         }
         self.raw().count();
         let word = self.entered_shared(core, place);
@@ -310,6 +313,15 @@ impl<T> RwLock<T> {
         self.head.refuse_peek();
         self.raw().read(|| false, 0);
         RwLockPeek { lock: self }
+    }
+}
+
+/// Leaves a shared section on unwinding.
+struct Leave<'a>(RawRwLock<'a>);
+
+impl Drop for Leave<'_> {
+    fn drop(&mut self) {
+        self.0.unlock_read();
     }
 }
 

@@ -73,10 +73,15 @@ impl Sleepers {
     /// Wakes up to `wake` of them. Who is awake and has to sleep again sets the flags again.
     #[cold]
     fn wake(&self, seen: u32, wake: u32) {
-        let next = (seen & !(ASLEEP | WANTED)).wrapping_add(WAKE_UP);
-        // Failed: somebody else woke them, or one more has come. Then only the number changes; a flag too many costs a wake-up.
-        if self.0.compare_exchange(seen, next, Ordering::SeqCst, Ordering::SeqCst).is_err() {
-            self.0.fetch_add(WAKE_UP, Ordering::SeqCst);
+        // Until it succeeds: a `WANTED` left behind by a writer that has come and gone would hold readers back for good. Whoever
+        // announced itself in between sees the number change, looks at the lock again and sets its flag again.
+        let mut seen = seen;
+        loop {
+            let next = (seen & !(ASLEEP | WANTED)).wrapping_add(WAKE_UP);
+            match self.0.compare_exchange(seen, next, Ordering::SeqCst, Ordering::SeqCst) {
+                Ok(_) => break,
+                Err(now) => seen = now,
+            }
         }
         // Nobody there any more: fine.
         let _ = futex::wake(&self.0, futex::Flags::PRIVATE, wake);
