@@ -104,9 +104,9 @@ pub(crate) struct Protected<M: Middlebox> {
 }
 
 impl<M: Middlebox> Protected<M> {
-    pub(crate) fn start(make: impl Fn() -> M, cpus: &[usize], sizes: LogSizes) -> Protected<M> {
+    pub(crate) fn start(make: impl Fn() -> M, cpus: &[usize], timed: usize, sizes: LogSizes) -> Protected<M> {
         let cores = cpus.len();
-        let stopwatch = Arc::new(Stopwatch::new());
+        let stopwatch = Arc::new(Stopwatch::new(timed));
         let record = GroupRecord::anonymous(Birth::now(cores, 7)).expect("memory for the group record");
         let logs = GroupLogs::anonymous(cores, sizes, 0).expect("memory for logs");
         let input = InputLogger::attach(record.clone(), &logs, &[vec![PortId(0), PortId(1)]]).expect("fresh logs");

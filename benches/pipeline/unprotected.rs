@@ -39,9 +39,9 @@ pub(crate) struct Unprotected {
 }
 
 impl Unprotected {
-    pub(crate) fn start<M: Middlebox>(middlebox: M, cpus: &[usize], sizes: LogSizes) -> Unprotected {
+    pub(crate) fn start<M: Middlebox>(middlebox: M, cpus: &[usize], timed: usize, sizes: LogSizes) -> Unprotected {
         let middlebox = Arc::new(middlebox);
-        let (stopwatch, stop) = (Arc::new(Stopwatch::new()), Arc::new(AtomicBool::new(false)));
+        let (stopwatch, stop) = (Arc::new(Stopwatch::new(timed)), Arc::new(AtomicBool::new(false)));
         let bells = Words::anonymous(cpus.len()).expect("memory for bells");
         let ring = |capacity| {
             Log::anonymous(LogSpec { kind: LogKind::Port, capacity, fingerprint: 0 }).expect("memory for rings")
