@@ -11,7 +11,7 @@
 //!
 //! ```sh
 //! cargo bench --bench pipeline                                    # two tables
-//! cargo bench --bench pipeline -- --json --rounds 25 --only nat
+//! cargo bench --bench pipeline -- --json --rounds 25 --only nat --flows 10000
 //! ```
 
 mod measure;
@@ -83,8 +83,8 @@ struct Side {
 
 impl Side {
     /// Opens all flows.
-    fn new(mut pipeline: Box<dyn Pipeline>, size: usize, case: &Case) -> Side {
-        let mut traffic = Traffic::new(size, !case.translates);
+    fn new(mut pipeline: Box<dyn Pipeline>, flows: u32, size: usize, case: &Case) -> Side {
+        let mut traffic = Traffic::new(flows, size, !case.translates);
         for (number, frame) in traffic.opening(!case.translates).enumerate() {
             pipeline.begin_batch();
             while !pipeline.take(PortId(0), &frame) {
@@ -227,12 +227,13 @@ impl Row {
 }
 
 /// Both sides of one case in alternation.
-fn compare(case: &Case, size: usize, cpus: &[usize], beside: bool, rounds: usize) -> Row {
+fn compare(case: &Case, size: usize, cpus: &[usize], beside: bool, arguments: &Arguments) -> Row {
     pin(0);
+    let (rounds, flows) = (arguments.rounds, arguments.flows.unwrap_or(traffic::FLOWS));
     // In the table about scaling even one worker is timed by the wall clock.
     let timed = if beside { cpus.len() } else { stopwatch::MOST };
-    let mut protected = Side::new((case.protected)(cpus, timed), size, case);
-    let mut unprotected = Side::new((case.unprotected)(cpus, timed), size, case);
+    let mut protected = Side::new((case.protected)(cpus, timed), flows, size, case);
+    let mut unprotected = Side::new((case.unprotected)(cpus, timed), flows, size, case);
     let packets = BURST.min(BURST_BYTES / (size + 256) / BATCH * BATCH);
     let mut row = Row { case: case.name, size, workers: cpus.len(), protected: Vec::new(), unprotected: Vec::new() };
     for round in 0..=rounds {
@@ -259,7 +260,7 @@ fn main() {
     let mut rows = Vec::new();
     for case in wanted() {
         for &size in sizes {
-            let row = compare(case, size, &one, true, arguments.rounds);
+            let row = compare(case, size, &one, true, &arguments);
             let (plain, whole) = (Row::worker(&row.unprotected), Row::end_to_end(&row.unprotected));
             line(&row, plain, whole, row.ratio());
             rows.push(row);
@@ -270,8 +271,7 @@ fn main() {
         println!("\nmillions of packets per second of one and of two workers, 64 bytes, the loggers waiting");
         println!("{:10} {:>7} {:>11} {:>11} {:>7}", "", "side", "one", "two", "factor");
         for case in wanted() {
-            let [single, double] =
-                [&[1][..], &[1, 0][..]].map(|cpus, timed| compare(case, 64, cpus, false, arguments.rounds));
+            let [single, double] = [&[1][..], &[1, 0][..]].map(|cpus| compare(case, 64, cpus, false, &arguments));
             for (side, rounds) in [
                 ("with", [&single.protected, &double.protected]),
                 ("without", [&single.unprotected, &double.unprotected]),

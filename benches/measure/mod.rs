@@ -16,6 +16,8 @@ pub(crate) struct Arguments {
     pub(crate) rounds: usize,
     /// Only cases whose name contains this.
     pub(crate) only: Option<String>,
+    /// Flows of the traffic, for benchmarks that have traffic.
+    pub(crate) flows: Option<u32>,
     /// Run by `cargo test`: show that it works, measure nothing.
     pub(crate) smoke: bool,
 }
@@ -23,7 +25,7 @@ pub(crate) struct Arguments {
 impl Arguments {
     /// Reads the arguments; anything that is not understood ends the process with a usage line. `--bench` is what cargo passes.
     pub(crate) fn parse(rounds: usize) -> Arguments {
-        let mut arguments = Arguments { json: false, rounds, only: None, smoke: true };
+        let mut arguments = Arguments { json: false, rounds, only: None, flows: None, smoke: true };
         let mut words = std::env::args().skip(1);
         while let Some(word) = words.next() {
             match word.as_str() {
@@ -31,6 +33,10 @@ impl Arguments {
                 "--json" => arguments.json = true,
                 "--rounds" => match words.next().and_then(|number| number.parse().ok()) {
                     Some(rounds) if rounds > 0 => arguments.rounds = rounds,
+                    _ => usage(&word),
+                },
+                "--flows" => match words.next().and_then(|number| number.parse().ok()) {
+                    flows @ Some(1000..=100_000) => arguments.flows = flows,
                     _ => usage(&word),
                 },
                 "--only" => arguments.only = Some(words.next().unwrap_or_else(|| usage(&word))),
@@ -50,7 +56,7 @@ impl Arguments {
 }
 
 fn usage(word: &str) -> ! {
-    eprintln!("`{word}`: expected --json, --rounds NUMBER or --only PART-OF-A-NAME");
+    eprintln!("`{word}`: expected --json, --rounds NUMBER, --flows 1000..=100000 or --only PART-OF-A-NAME");
     std::process::exit(2)
 }
 

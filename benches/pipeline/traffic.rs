@@ -3,10 +3,8 @@
 use etherparse::PacketBuilder;
 use ftmb_runtime::packet::PortId;
 
-/// Flows that are alive.
+/// Flows that are alive, unless the command line says otherwise.
 pub(crate) const FLOWS: u32 = 100_000;
-/// Flows over UDP; the others are TCP, since a NAT has 64k public ports for each protocol.
-const UDP_FLOWS: u32 = 60_000;
 /// Bytes of a frame that differ from flow to flow.
 const HEAD: usize = 64;
 
@@ -15,20 +13,21 @@ pub(crate) struct Traffic {
     /// From inside, and if the middlebox is a NAT the answers from outside.
     heads: Vec<[u8; HEAD]>,
     frame: Vec<u8>,
+    flows: u32,
     random: u64,
 }
 
 impl Traffic {
     /// One frame per flow, from inside. `udp_only`: for middleboxes that take nothing else.
-    pub(crate) fn new(size: usize, udp_only: bool) -> Traffic {
-        let heads = (0..FLOWS).map(|flow| head(&inside(flow, udp_only, size))).collect();
-        Traffic { heads, frame: vec![0; size], random: 0x2545_f491_4f6c_dd1d }
+    pub(crate) fn new(flows: u32, size: usize, udp_only: bool) -> Traffic {
+        let heads = (0..flows).map(|flow| head(&inside(flow, udp_only, size))).collect();
+        Traffic { heads, frame: vec![0; size], flows, random: 0x2545_f491_4f6c_dd1d }
     }
 
     /// What opens every flow.
     pub(crate) fn opening(&self, udp_only: bool) -> impl Iterator<Item = Vec<u8>> + use<> {
         let size = self.frame.len();
-        (0..FLOWS).map(move |flow| {
+        (0..self.flows).map(move |flow| {
             let mut frame = inside(flow, udp_only, size);
             if !is_udp(flow, udp_only) {
                 // SYN, and nothing else. The checksum is not looked at on the way.
@@ -57,12 +56,13 @@ impl Traffic {
         self.random ^= self.random << 17;
         let at = ((self.random >> 32) * self.heads.len() as u64 >> 32) as usize;
         self.frame[..HEAD].copy_from_slice(&self.heads[at]);
-        (PortId((at >= FLOWS as usize).into()), &self.frame)
+        (PortId((at >= self.flows as usize).into()), &self.frame)
     }
 }
 
+/// Half of the flows are TCP, since a NAT has 64k public ports for each protocol.
 fn is_udp(flow: u32, udp_only: bool) -> bool {
-    udp_only || flow < UDP_FLOWS
+    udp_only || flow.is_multiple_of(2)
 }
 
 fn inside(flow: u32, udp_only: bool, size: usize) -> Vec<u8> {
