@@ -32,7 +32,8 @@ fn a_killed_master_is_replaced_by_the_standby_again_and_again() {
     assert!(group.record.epoch() >= 6 && group.record.is_active());
     let takeovers = group.record.takeovers();
     // A takeover whose master was killed before it became active never did.
-    let ordered = |t: &ftmb_netio::group_record::Takeover| t.detected <= t.begun && (t.active == 0 || t.begun <= t.active);
+    let ordered =
+        |t: &ftmb_netio::group_record::Takeover| t.detected <= t.begun && (t.active == 0 || t.begun <= t.active);
     assert!(takeovers.len() >= 5 && takeovers.iter().all(ordered), "{takeovers:?}");
     group.stop();
 }
