@@ -51,7 +51,7 @@ pub struct Output {
     pub ordinal: u64,
     /// Where it left.
     pub port: PortId,
-    /// Which input it stems from, counted from 1 in the order of [`Group::send`]; the request's number for a control reply.
+    /// Which input it stems from, counted from 1 in the order of [`Group::send`](super::Group::send); the request's number for a control reply.
     pub source: u64,
     /// `None`: a packet; else a control reply, or a refusal (`Err`).
     pub control: Option<Result<(), ()>>,
