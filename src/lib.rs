@@ -46,3 +46,8 @@ pub mod __private {
     pub use ftmb_runtime::{collections, rng, state, sync, time};
     pub use serde;
 }
+
+// The README's code is compiled and run with the tests.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
