@@ -95,8 +95,6 @@ pub(crate) struct Protected<M: Middlebox> {
     recycled: Option<Delta>,
     latest: Instant,
     number: u64,
-    pub(crate) pauses: Vec<f64>,
-    pub(crate) delta_bytes: u64,
     steps: u64,
     taken: u64,
     released: u64,
@@ -152,8 +150,6 @@ impl<M: Middlebox> Protected<M> {
             recycled: None,
             latest: Instant::now(),
             number: 0,
-            pauses: Vec::new(),
-            delta_bytes: 0,
             steps: 0,
             taken: 0,
             released: 0,
@@ -180,8 +176,6 @@ impl<M: Middlebox> Protected<M> {
         let ring = || (0..self.threads.len()).for_each(|core| self.record.core_bell(core).ring());
         let flipped = self.master.flip(request, self.recycled.take(), ring).expect("state that can be saved");
         let flipped = flipped.expect("a running instance");
-        self.pauses.push(flipped.pause as f64);
-        self.delta_bytes += flipped.delta.len();
         self.pending = Some(flipped.delta);
     }
 }

@@ -5,6 +5,8 @@ use ftmb_runtime::packet::PortId;
 
 /// Flows that are alive, unless the command line says otherwise.
 pub(crate) const FLOWS: u32 = 100_000;
+/// Flows when nothing is measured.
+pub(crate) const FEW: u32 = 1000;
 /// Bytes of a frame that differ from flow to flow.
 const HEAD: usize = 64;
 
@@ -54,7 +56,7 @@ impl Traffic {
         self.random ^= self.random << 13;
         self.random ^= self.random >> 7;
         self.random ^= self.random << 17;
-        let at = ((self.random >> 32) * self.heads.len() as u64 >> 32) as usize;
+        let at = (((self.random >> 32) * self.heads.len() as u64) >> 32) as usize;
         self.frame[..HEAD].copy_from_slice(&self.heads[at]);
         (PortId((at >= self.flows as usize).into()), &self.frame)
     }

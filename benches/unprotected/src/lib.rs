@@ -3,6 +3,8 @@
 //! Invariant: every name that the examples use from `ftmb` is here with the same signature, so that the build script need only
 //! drop the attributes. What has no counterpart in std (counters, per-core state) is as cheap as `ftmb`'s own.
 
+// The middleboxes' sources, put together by the build script.
+#![allow(clippy::duplicated_attributes)]
 #![allow(missing_docs, reason = "the names and their meaning are ftmb's")]
 #![forbid(unsafe_code)]
 
