@@ -11,7 +11,7 @@
 //!
 //! ```sh
 //! cargo bench --bench pipeline                                    # two tables
-//! cargo bench --bench pipeline -- --json --rounds 25 --only nat --flows 10000
+//! cargo bench --bench pipeline -- --json --rounds 25 --only nat --flows 10000 --bytes 64   # one line
 //! ```
 
 #![allow(clippy::duplicate_mod, reason = "two of the middleboxes share a file")]
@@ -257,7 +257,11 @@ fn compare(case: &Case, size: usize, cpus: &[usize], beside: bool, arguments: &A
 fn main() {
     let arguments = Arguments::parse(11);
     let before = handoff();
-    let sizes: &[usize] = if arguments.smoke { &[64] } else { &[64, 256, 1500] };
+    let sizes = match arguments.bytes {
+        Some(bytes) => vec![bytes],
+        None if arguments.smoke => vec![64],
+        None => vec![64, 256, 1500],
+    };
     // The worker's CPU; this thread is on CPU 0.
     let one = [measure::cpus().min(2) - 1];
     let wanted = || CASES.iter().filter(|case| arguments.wants(case.name));
@@ -265,7 +269,7 @@ fn main() {
     heading("ratio");
     let mut rows = Vec::new();
     for case in wanted() {
-        for &size in sizes {
+        for &size in &sizes {
             let row = compare(case, size, &one, true, &arguments);
             let (plain, whole) = (Row::worker(&row.unprotected), Row::end_to_end(&row.unprotected));
             line(&row, plain, whole, row.ratio());
@@ -273,11 +277,11 @@ fn main() {
         }
     }
     let mut scaling = Vec::new();
-    if measure::cpus() > 1 {
-        println!("\nmillions of packets per second of one and of two workers, 64 bytes, the loggers waiting");
+    if measure::cpus() > 1 && arguments.bytes.is_none() {
+        println!("\nmillions of packets per second of one and of two workers, {} bytes, the loggers waiting", sizes[0]);
         println!("{:10} {:>7} {:>11} {:>11} {:>7}", "", "side", "one", "two", "factor");
         for case in wanted() {
-            let [single, double] = [&[1][..], &[1, 0][..]].map(|cpus| compare(case, 64, cpus, false, &arguments));
+            let [single, double] = [&[1][..], &[1, 0][..]].map(|cpus| compare(case, sizes[0], cpus, false, &arguments));
             for (side, rounds) in [
                 ("with", [&single.protected, &double.protected]),
                 ("without", [&single.unprotected, &double.unprotected]),

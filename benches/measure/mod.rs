@@ -18,6 +18,8 @@ pub(crate) struct Arguments {
     pub(crate) only: Option<String>,
     /// Flows of the traffic, for benchmarks that have traffic.
     pub(crate) flows: Option<u32>,
+    /// Packets of this size only, for benchmarks that have packets.
+    pub(crate) bytes: Option<usize>,
     /// Run by `cargo test`: show that it works, measure nothing.
     pub(crate) smoke: bool,
 }
@@ -25,7 +27,7 @@ pub(crate) struct Arguments {
 impl Arguments {
     /// Reads the arguments; anything that is not understood ends the process with a usage line. `--bench` is what cargo passes.
     pub(crate) fn parse(rounds: usize) -> Arguments {
-        let mut arguments = Arguments { json: false, rounds, only: None, flows: None, smoke: true };
+        let mut arguments = Arguments { json: false, rounds, only: None, flows: None, bytes: None, smoke: true };
         let mut words = std::env::args().skip(1);
         while let Some(word) = words.next() {
             match word.as_str() {
@@ -37,6 +39,10 @@ impl Arguments {
                 },
                 "--flows" => match words.next().and_then(|number| number.parse().ok()) {
                     flows @ Some(1000..=100_000) => arguments.flows = flows,
+                    _ => usage(&word),
+                },
+                "--bytes" => match words.next().and_then(|number| number.parse().ok()) {
+                    bytes @ Some(64..=1500) => arguments.bytes = bytes,
                     _ => usage(&word),
                 },
                 "--only" => arguments.only = Some(words.next().unwrap_or_else(|| usage(&word))),
@@ -56,7 +62,9 @@ impl Arguments {
 }
 
 fn usage(word: &str) -> ! {
-    eprintln!("`{word}`: expected --json, --rounds NUMBER, --flows 1000..=100000 or --only PART-OF-A-NAME");
+    eprintln!(
+        "`{word}`: expected --json, --rounds NUMBER, --flows 1000..=100000, --bytes 64..=1500 or --only PART-OF-A-NAME"
+    );
     std::process::exit(2)
 }
 

@@ -7,7 +7,7 @@ use std::hash::Hash;
 
 use serde::Serialize;
 
-use super::slab::Slab;
+use super::slot::Slot;
 use super::{Entry, HashMap, OccupiedEntry, VacantEntry};
 
 impl<K: Eq + Hash, V> HashMap<K, V> {
@@ -39,8 +39,9 @@ impl<K: Eq + Hash, V> HashMap<K, V> {
         K: Borrow<Q>,
         Q: Eq + Hash + ?Sized,
     {
-        let slot = self.find(key)?;
-        Some(self.slab.known_mut(slot).1)
+        let hash = self.seed.hash(key);
+        let (slot, changes) = self.find_mut(hash, key)?;
+        Some(slot.open(changes).1)
     }
 
     /// The key that is in the map, and its value.
@@ -55,7 +56,7 @@ impl<K: Eq + Hash, V> HashMap<K, V> {
         K: Borrow<Q>,
         Q: Eq + Hash + ?Sized,
     {
-        self.slab.entry(self.find(key)?)
+        self.find(key).map(Slot::entry)
     }
 
     /// Whether `key` is in the map.
@@ -77,7 +78,7 @@ impl<K: Eq + Hash, V> HashMap<K, V> {
     ///
     /// # Panics
     ///
-    /// The map would hold more than `u32::MAX` entries.
+    /// The map would hold more than 3 * 2^30 entries.
     ///
     /// ```
     /// let mut map = ftmb_runtime::collections::HashMap::new();
@@ -87,13 +88,11 @@ impl<K: Eq + Hash, V> HashMap<K, V> {
     #[inline]
     pub fn insert(&mut self, key: K, value: V) -> Option<V> {
         let hash = self.seed.hash(&key);
-        match self.find_hashed(hash, &key) {
-            Some(slot) => Some(std::mem::replace(self.slab.known_mut(slot).1, value)),
-            None => {
-                self.add(hash, key, value);
-                None
-            }
+        if let Some((slot, changes)) = self.find_mut(hash, &key) {
+            return Some(std::mem::replace(slot.open(changes).1, value));
         }
+        self.add(hash, key, value);
+        None
     }
 
     /// Removes `key` and returns its value.
@@ -124,9 +123,8 @@ impl<K: Eq + Hash, V> HashMap<K, V> {
         K: Borrow<Q>,
         Q: Eq + Hash + ?Sized,
     {
-        let hash = self.seed.hash(key);
-        let slot = self.find_hashed(hash, key)?;
-        self.take(hash, slot)
+        let bucket = self.table.find_bucket_index(self.seed.hash(key), |slot| slot.key.borrow() == key)?;
+        self.take(bucket)
     }
 
     /// The entry of `key`, there or not, for reading and writing with a single lookup.
@@ -141,8 +139,8 @@ impl<K: Eq + Hash, V> HashMap<K, V> {
     #[inline]
     pub fn entry(&mut self, key: K) -> Entry<'_, K, V> {
         let hash = self.seed.hash(&key);
-        match self.find_hashed(hash, &key) {
-            Some(slot) => Entry::Occupied(OccupiedEntry { map: self, hash, slot }),
+        match self.table.find_bucket_index(hash, |slot| slot.key == key) {
+            Some(bucket) => Entry::Occupied(OccupiedEntry { map: self, bucket }),
             None => Entry::Vacant(VacantEntry { map: self, hash, key }),
         }
     }
@@ -163,11 +161,11 @@ impl<K: Eq + Hash, V> HashMap<K, V> {
         V: Serialize,
     {
         let mut scratch = [Vec::new(), Vec::new()];
-        for slot in 0..self.slab.slots.len() as u32 {
-            let Slab { slots, changes, .. } = &mut self.slab;
-            if slots[slot as usize].amend(slot, changes, &mut scratch, &mut keep) == Some(false) {
-                let hash = self.seed.hash(self.slab.known(slot).0);
-                self.take(hash, slot);
+        for number in 0..self.places.all.len() as u32 {
+            let Some(bucket) = self.bucket(number) else { continue };
+            let Some(slot) = self.table.get_bucket_mut(bucket) else { continue };
+            if !slot.amend(&mut self.changes, &mut scratch, &mut keep) {
+                self.take(bucket);
             }
         }
     }
@@ -186,7 +184,7 @@ impl<K: Eq + Hash, V> HashMap<K, V> {
         }
     }
 
-    /// Gives up memory that no slot, vacant ones included, needs.
+    /// Gives up memory that nothing needs; a vacant place in the order does.
     ///
     /// ```
     /// let mut map = ftmb_runtime::collections::HashMap::with_capacity(100);
@@ -195,10 +193,11 @@ impl<K: Eq + Hash, V> HashMap<K, V> {
     /// assert_eq!(map.capacity(), 1);
     /// ```
     pub fn shrink_to_fit(&mut self) {
-        let Self { index, slab, seed, capacity, .. } = self;
-        *capacity = slab.slots.len();
-        slab.slots.shrink_to_fit();
-        slab.free.shrink_to_fit();
-        index.shrink_to_fit(|slot| slab.key(*slot).map_or(0, |key| seed.hash(key)));
+        let Self { table, places, seed, capacity, .. } = self;
+        *capacity = places.all.len();
+        places.all.shrink_to_fit();
+        places.free.shrink_to_fit();
+        table.shrink_to_fit(|slot| seed.hash(&slot.key));
+        self.relocate();
     }
 }

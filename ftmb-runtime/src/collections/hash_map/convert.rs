@@ -18,16 +18,19 @@ impl<K, V> Default for HashMap<K, V> {
     }
 }
 
-/// A copy has the same slots and order; nothing of it counts as captured yet.
+/// A copy has the same order; nothing of it counts as captured yet.
 impl<K: Clone, V: Clone> Clone for HashMap<K, V> {
     fn clone(&self) -> Self {
-        Self {
-            index: self.index.clone(),
-            slab: self.slab.clone(),
+        let mut copy = Self {
+            table: self.table.clone(),
+            places: self.places.clone(),
+            changes: self.changes.of_copy(),
             seed: self.seed.clone(),
             capacity: self.capacity,
             restoring: None,
-        }
+        };
+        copy.relocate();
+        copy
     }
 }
 
@@ -37,7 +40,7 @@ impl<K: fmt::Debug, V: fmt::Debug> fmt::Debug for HashMap<K, V> {
     }
 }
 
-/// Equal entries; order and slots do not count.
+/// Equal entries; order does not count.
 impl<K: Eq + Hash, V: PartialEq> PartialEq for HashMap<K, V> {
     fn eq(&self, other: &Self) -> bool {
         self.len() == other.len() && self.iter().all(|(key, value)| other.get(key).is_some_and(|found| value == found))

@@ -1,11 +1,12 @@
 //! One entry of a map, there or not, held for reading and writing.
 //!
-//! Invariant: while an occupied entry is held its slot stays occupied, since it holds the map.
+//! Invariant: while an occupied entry is held its slot stays in its bucket, since it holds the map.
 
 use std::fmt;
 use std::hash::Hash;
 
 use super::HashMap;
+use super::slot::Slot;
 
 /// The entry of one key, from [`HashMap::entry`].
 ///
@@ -44,8 +45,7 @@ pub enum Entry<'a, K, V> {
 /// ```
 pub struct OccupiedEntry<'a, K, V> {
     pub(super) map: &'a mut HashMap<K, V>,
-    pub(super) hash: u64,
-    pub(super) slot: u32,
+    pub(super) bucket: usize,
 }
 
 /// An entry that is not in the map.
@@ -169,13 +169,21 @@ impl<'a, K: Eq + Hash, V> Entry<'a, K, V> {
     }
 }
 
+/// Why an occupied entry's bucket cannot be empty.
+const HELD: &str = "an entry that is held stays in its bucket";
+
 impl<'a, K: Eq + Hash, V> OccupiedEntry<'a, K, V> {
+    #[inline]
+    fn slot(&self) -> &Slot<K, V> {
+        self.map.table.get_bucket(self.bucket).expect(HELD)
+    }
+
     /// The key in the map.
     ///
     /// See [`OccupiedEntry`] for an example.
     #[inline]
     pub fn key(&self) -> &K {
-        self.map.slab.known(self.slot).0
+        &self.slot().key
     }
 
     /// The value.
@@ -183,7 +191,7 @@ impl<'a, K: Eq + Hash, V> OccupiedEntry<'a, K, V> {
     /// See [`OccupiedEntry`] for an example.
     #[inline]
     pub fn get(&self) -> &V {
-        self.map.slab.known(self.slot).1
+        &self.slot().value
     }
 
     /// The value, to be changed; the entry counts as changed.
@@ -191,7 +199,8 @@ impl<'a, K: Eq + Hash, V> OccupiedEntry<'a, K, V> {
     /// See [`OccupiedEntry`] for an example.
     #[inline]
     pub fn get_mut(&mut self) -> &mut V {
-        self.map.slab.known_mut(self.slot).1
+        let slot = self.map.table.get_bucket_mut(self.bucket).expect(HELD);
+        slot.open(&mut self.map.changes).1
     }
 
     /// The value, to be changed, for as long as the map is borrowed.
@@ -199,7 +208,8 @@ impl<'a, K: Eq + Hash, V> OccupiedEntry<'a, K, V> {
     /// See [`OccupiedEntry`] for an example.
     #[inline]
     pub fn into_mut(self) -> &'a mut V {
-        self.map.slab.known_mut(self.slot).1
+        let slot = self.map.table.get_bucket_mut(self.bucket).expect(HELD);
+        slot.open(&mut self.map.changes).1
     }
 
     /// Sets the value and returns the one before.
@@ -229,7 +239,7 @@ impl<'a, K: Eq + Hash, V> OccupiedEntry<'a, K, V> {
     /// ```
     #[inline]
     pub fn remove_entry(self) -> (K, V) {
-        self.map.take(self.hash, self.slot).expect("an entry refers to an occupied slot")
+        self.map.take(self.bucket).expect(HELD)
     }
 }
 
@@ -275,8 +285,8 @@ impl<'a, K: Eq + Hash, V> VacantEntry<'a, K, V> {
     /// ```
     #[inline]
     pub fn insert_entry(self, value: V) -> OccupiedEntry<'a, K, V> {
-        let slot = self.map.add(self.hash, self.key, value);
-        OccupiedEntry { map: self.map, hash: self.hash, slot }
+        let bucket = self.map.add(self.hash, self.key, value);
+        OccupiedEntry { map: self.map, bucket }
     }
 }
 

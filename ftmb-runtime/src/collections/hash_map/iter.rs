@@ -1,28 +1,32 @@
-//! Walking over a map, slot by slot.
+//! Walking over a map, number by number.
 //!
-//! Invariant: all iterators of one map give the same order, that of the slots; a mutable one marks an entry as changed
+//! Invariant: all iterators of one map give the same order, that of the numbers; a mutable one marks an entry as changed
 //! when it hands it out, not before.
 
 use std::fmt;
 use std::iter::FusedIterator;
-use std::{slice, vec};
+use std::marker::PhantomData;
+use std::ops::Range;
+use std::vec;
 
 use super::HashMap;
 use super::slot::Slot;
 use crate::collections::changes::Changes;
 
 impl<K, V> HashMap<K, V> {
-    /// All entries, in the order of their slots.
+    /// All entries, in order.
     ///
     /// ```
     /// let map = ftmb_runtime::collections::HashMap::from_iter([(2, 'b'), (1, 'a')]);
     /// assert_eq!(map.iter().collect::<Vec<_>>(), [(&2, &'b'), (&1, &'a')]);
     /// ```
     pub fn iter(&self) -> Iter<'_, K, V> {
-        Iter { slots: self.slab.slots.iter(), left: self.len() }
+        Iter { map: self, numbers: 0..self.places.all.len() as u32, left: self.len() }
     }
 
     /// All entries, values to be changed. Every entry that is handed out counts as changed.
+    ///
+    /// Entries are brought into order first, so the call alone takes time and memory in proportion to the map.
     ///
     /// ```
     /// let mut map = ftmb_runtime::collections::HashMap::from_iter([(1, 10)]);
@@ -31,10 +35,15 @@ impl<K, V> HashMap<K, V> {
     /// ```
     pub fn iter_mut(&mut self) -> IterMut<'_, K, V> {
         let left = self.len();
-        IterMut { slots: (0..).zip(self.slab.slots.iter_mut()), changes: &mut self.slab.changes, left }
+        let mut slots: Vec<_> = std::iter::repeat_with(|| None).take(self.places.all.len()).collect();
+        for slot in &mut self.table {
+            let number = slot.number as usize;
+            slots[number] = Some(slot);
+        }
+        IterMut { slots: slots.into_iter(), changes: &mut self.changes, left }
     }
 
-    /// All keys, in the order of their slots.
+    /// All keys, in order.
     ///
     /// ```
     /// let map = ftmb_runtime::collections::HashMap::from_iter([(2, 'b'), (1, 'a')]);
@@ -44,7 +53,7 @@ impl<K, V> HashMap<K, V> {
         Keys { entries: self.iter() }
     }
 
-    /// All values, in the order of their slots.
+    /// All values, in order.
     ///
     /// ```
     /// let map = ftmb_runtime::collections::HashMap::from_iter([(2, 'b'), (1, 'a')]);
@@ -65,7 +74,7 @@ impl<K, V> HashMap<K, V> {
         ValuesMut { entries: self.iter_mut() }
     }
 
-    /// Removes all entries and gives them out; what is not taken is dropped. The next entry goes to the first slot.
+    /// Removes all entries and gives them out; what is not taken is dropped. The next entry is the first again.
     ///
     /// ```
     /// let mut map = ftmb_runtime::collections::HashMap::from_iter([(1, 'a'), (2, 'b')]);
@@ -73,11 +82,9 @@ impl<K, V> HashMap<K, V> {
     /// assert!(map.is_empty());
     /// ```
     pub fn drain(&mut self) -> Drain<'_, K, V> {
-        let left = self.len();
-        self.index.clear();
-        self.slab.free.clear();
-        self.slab.changes.reset();
-        Drain { slots: self.slab.slots.drain(..), left }
+        let slots = in_order(self.table.drain());
+        self.clear();
+        Drain { left: slots.len(), slots, map: PhantomData }
     }
 
     /// All keys, taken out of the map.
@@ -103,13 +110,14 @@ impl<K, V> HashMap<K, V> {
 
 /// Iterator of [`HashMap::iter`], where there is an example.
 pub struct Iter<'a, K, V> {
-    slots: slice::Iter<'a, Slot<K, V>>,
+    map: &'a HashMap<K, V>,
+    numbers: Range<u32>,
     left: usize,
 }
 
 /// Iterator of [`HashMap::iter_mut`], where there is an example.
 pub struct IterMut<'a, K, V> {
-    slots: std::iter::Zip<std::ops::RangeFrom<u32>, slice::IterMut<'a, Slot<K, V>>>,
+    slots: vec::IntoIter<Option<&'a mut Slot<K, V>>>,
     changes: &'a mut Changes,
     left: usize,
 }
@@ -129,8 +137,9 @@ pub struct IntoIter<K, V> {
 
 /// Iterator of [`HashMap::drain`], where there is an example.
 pub struct Drain<'a, K, V> {
-    slots: vec::Drain<'a, Slot<K, V>>,
+    slots: vec::IntoIter<Slot<K, V>>,
     left: usize,
+    map: PhantomData<&'a mut HashMap<K, V>>,
 }
 
 /// Iterator of [`HashMap::keys`], where there is an example.
@@ -189,12 +198,10 @@ macro_rules! over_slots {
 }
 
 over_slots! {
-    ['a, K, V] Iter<'a, K, V> => (&'a K, &'a V), this: this.slots.find_map(Slot::entry);
-    ['a, K, V] IterMut<'a, K, V> => (&'a K, &'a mut V), this: this.slots.find_map(|(number, slot)| {
-        slot.entry_mut(number, this.changes)
-    });
-    [K, V] IntoIter<K, V> => (K, V), this: this.slots.find_map(Slot::into_entry);
-    ['a, K, V] Drain<'a, K, V> => (K, V), this: this.slots.find_map(Slot::into_entry);
+    ['a, K, V] Iter<'a, K, V> => (&'a K, &'a V), this: this.numbers.find_map(|number| this.map.slot(number)).map(Slot::entry);
+    ['a, K, V] IterMut<'a, K, V> => (&'a K, &'a mut V), this: this.slots.find_map(|slot| slot).map(|slot| slot.open(this.changes));
+    [K, V] IntoIter<K, V> => (K, V), this: this.slots.next().map(Slot::into_entry);
+    ['a, K, V] Drain<'a, K, V> => (K, V), this: this.slots.next().map(Slot::into_entry);
 }
 
 /// An iterator over one half of the entries of another.
@@ -234,7 +241,7 @@ over_entries! {
 
 impl<K, V> Clone for Iter<'_, K, V> {
     fn clone(&self) -> Self {
-        Self { slots: self.slots.clone(), left: self.left }
+        Self { map: self.map, numbers: self.numbers.clone(), left: self.left }
     }
 }
 
@@ -255,8 +262,15 @@ impl<K, V> IntoIterator for HashMap<K, V> {
     type IntoIter = IntoIter<K, V>;
 
     fn into_iter(self) -> IntoIter<K, V> {
-        IntoIter { left: self.len(), slots: self.slab.slots.into_iter() }
+        let slots = in_order(self.table.into_iter());
+        IntoIter { left: slots.len(), slots }
     }
+}
+
+fn in_order<K, V>(slots: impl Iterator<Item = Slot<K, V>>) -> vec::IntoIter<Slot<K, V>> {
+    let mut slots: Vec<_> = slots.collect();
+    slots.sort_unstable_by_key(|slot| slot.number);
+    slots.into_iter()
 }
 
 impl<'a, K, V> IntoIterator for &'a HashMap<K, V> {

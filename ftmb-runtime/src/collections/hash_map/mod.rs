@@ -1,42 +1,49 @@
-//! A hash map whose order survives a restore: an index over numbered slots.
+//! A hash map whose order survives a restore: a table of slots that have numbers.
 //!
-//! Invariant: the index holds exactly the numbers of the occupied slots; iteration follows the slots; the slots, and so
-//! the order, depend on the sequence of operations alone.
+//! Invariant: the table holds exactly one slot of each number that is not vacant; iteration follows the numbers; the numbers, and
+//! so the order, depend on the sequence of operations alone, never on where a slot lies in the table.
+//!
+//! An entry lies in the table itself, so a lookup costs what it costs in std's map: with many flows that is a cache miss, and an
+//! index over slots elsewhere would make it two.
 
 mod access;
 mod convert;
 mod entry;
 mod iter;
+mod places;
 mod restore;
 mod seed;
-mod slab;
 mod slot;
 mod state;
 #[cfg(test)]
 mod tests;
 
 use std::borrow::Borrow;
+use std::cell::Cell;
 use std::hash::Hash;
 
 use hashbrown::HashTable;
 
 pub use entry::{Entry, OccupiedEntry, VacantEntry};
 pub use iter::{Drain, IntoIter, IntoKeys, IntoValues, Iter, IterMut, Keys, Values, ValuesMut};
+use places::{Place, Places};
 use restore::Restoring;
 use seed::Seed;
-use slab::Slab;
+use slot::Slot;
+
+use super::changes::Changes;
 
 /// A hash map with the interface of std's, made for tracked variables.
 ///
-/// - *Order*: iteration follows slots. New entries go to the slot that was vacated last, or to a new one behind all
-///   others. A map that was restored iterates and goes on exactly as the one that was captured.
-/// - *Change tracking*: a capture writes the slots that changed since the last one. `get_mut`, `entry` and the mutable
+/// - *Order*: a new entry takes the place in the order that was vacated last, or a new one behind all
+///   others. A map that was restored iterates and goes on exactly as the one that was captured. Iterating costs more than in
+///   std's map, since entries lie elsewhere; the mutable and the consuming iterators sort them first.
+/// - *Change tracking*: a capture writes the entries that changed since the last one. `get_mut`, `entry` and the mutable
 ///   iterators count every entry they hand out as changed; [`retain`](Self::retain) only those whose value differs.
 /// - *Flooding*: keys are hashed with foldhash, seeded from the operating system's entropy, anew in every process and
 ///   map. Nobody who does not know the seed can prepare keys that collide, and nothing this map shows depends on the seed. It is
 ///   not a cryptographic hash: an attacker who can measure lookups precisely over a long time may learn about it.
-/// - *Size*: at most `u32::MAX` entries. A slot takes four bytes and a tag beside the entry, the index about five
-///   bytes an entry.
+/// - *Size*: at most 3 * 2^30 entries. Each takes eight bytes more than in std's map, and twelve for its place in the order.
 ///
 /// # Examples
 ///
@@ -52,10 +59,11 @@ use slab::Slab;
 /// assert_eq!(flows.keys().copied().collect::<Vec<_>>(), ["a", "d", "c"]);
 /// ```
 pub struct HashMap<K, V> {
-    index: HashTable<u32>,
-    slab: Slab<K, V>,
+    table: HashTable<Slot<K, V>>,
+    places: Places,
+    changes: Changes,
     seed: Seed,
-    /// Slots there may be before the map has to grow; kept as a number of its own, because a program may see it.
+    /// Numbers there may be before the map has to grow; kept as a number of its own, because a program may see it.
     capacity: usize,
     /// What a batch of restored pieces has left to do.
     restoring: Option<Box<Restoring<K, V>>>,
@@ -82,8 +90,9 @@ impl<K, V> HashMap<K, V> {
     #[must_use]
     pub fn with_capacity(capacity: usize) -> Self {
         Self {
-            index: HashTable::with_capacity(capacity),
-            slab: Slab::with_capacity(capacity),
+            table: HashTable::with_capacity(capacity),
+            places: Places::with_capacity(capacity),
+            changes: Changes::new(),
             seed: Seed::new(),
             capacity,
             restoring: None,
@@ -95,7 +104,7 @@ impl<K, V> HashMap<K, V> {
     /// ```
     /// let mut map = ftmb_runtime::collections::HashMap::with_capacity(2);
     /// map.extend([(1, 1), (2, 2), (3, 3)]);
-    /// assert_eq!(map.capacity(), 4);
+    /// assert_eq!(map.capacity(), 7);
     /// ```
     #[must_use]
     pub fn capacity(&self) -> usize {
@@ -111,7 +120,7 @@ impl<K, V> HashMap<K, V> {
     #[must_use]
     #[inline]
     pub fn len(&self) -> usize {
-        self.slab.len()
+        self.table.len()
     }
 
     /// Whether there is no entry.
@@ -125,7 +134,7 @@ impl<K, V> HashMap<K, V> {
         self.len() == 0
     }
 
-    /// Removes all entries and keeps the memory. The next entry goes to the first slot.
+    /// Removes all entries and keeps the memory. The next entry is the first again.
     ///
     /// ```
     /// let mut map = ftmb_runtime::collections::HashMap::from_iter([(1, 'a')]);
@@ -133,75 +142,131 @@ impl<K, V> HashMap<K, V> {
     /// assert_eq!(map.get(&1), None);
     /// ```
     pub fn clear(&mut self) {
-        self.index.clear();
-        self.slab.clear();
+        self.table.clear();
+        self.places.clear();
+        self.changes.reset();
         self.restoring = None;
+    }
+
+    /// The slot of a number.
+    #[inline]
+    fn slot(&self, number: u32) -> Option<&Slot<K, V>> {
+        self.table.get_bucket(self.bucket(number)?)
+    }
+
+    /// The bucket where the slot of a number lies.
+    ///
+    /// hashbrown moves slots only when it asks for their hashes, but does not promise that, so the place noted is taken for a hint.
+    #[inline]
+    fn bucket(&self, number: u32) -> Option<usize> {
+        match *self.places.all.get(number as usize)? {
+            Place::Vacant { .. } => None,
+            Place::Occupied(hint) => {
+                let here = self.table.get_bucket(hint as usize).is_some_and(|slot| slot.number == number);
+                if here { Some(hint as usize) } else { self.search(number) }
+            }
+        }
+    }
+
+    #[cold]
+    fn search(&self, number: u32) -> Option<usize> {
+        self.table
+            .iter_buckets()
+            .find(|bucket| self.table.get_bucket(*bucket).is_some_and(|slot| slot.number == number))
+    }
+
+    /// Notes anew where all slots lie.
+    fn relocate(&mut self) {
+        for bucket in self.table.iter_buckets() {
+            if let Some(slot) = self.table.get_bucket(bucket) {
+                self.places.all[slot.number as usize] = Place::Occupied(bucket as u32);
+            }
+        }
+    }
+
+    /// Takes the slot out of a bucket; its number is not vacant yet.
+    #[inline]
+    fn lift(&mut self, bucket: usize) -> Option<Slot<K, V>> {
+        self.table.get_bucket_entry(bucket).ok().map(|entry| entry.remove().0)
+    }
+
+    /// Takes an entry out of its bucket, and its number becomes the next in line.
+    fn take(&mut self, bucket: usize) -> Option<(K, V)> {
+        let slot = self.lift(bucket)?;
+        self.places.vacate(slot.number, slot.stamp, &mut self.changes);
+        Some(slot.into_entry())
+    }
+
+    fn zero_stamps(&mut self) {
+        self.table.iter_mut().for_each(|slot| slot.stamp = 0);
+        self.places.zero_stamps();
     }
 }
 
 impl<K: Eq + Hash, V> HashMap<K, V> {
     /// The slot of `key`.
     #[inline]
-    fn find<Q>(&self, key: &Q) -> Option<u32>
+    fn find<Q>(&self, key: &Q) -> Option<&Slot<K, V>>
     where
         K: Borrow<Q>,
         Q: Eq + Hash + ?Sized,
     {
-        self.find_hashed(self.seed.hash(key), key)
+        self.table.find(self.seed.hash(key), |slot| slot.key.borrow() == key)
     }
 
+    /// The slot of `key`, to be changed, and the way to note that.
     #[inline]
-    fn find_hashed<Q>(&self, hash: u64, key: &Q) -> Option<u32>
+    fn find_mut<Q>(&mut self, hash: u64, key: &Q) -> Option<(&mut Slot<K, V>, &mut Changes)>
     where
         K: Borrow<Q>,
         Q: Eq + ?Sized,
     {
-        let same = |slot: &u32| self.slab.key(*slot).is_some_and(|found| found.borrow() == key);
-        self.index.find(hash, same).copied()
+        Some((self.table.find_mut(hash, |slot| slot.key.borrow() == key)?, &mut self.changes))
     }
 
-    /// Adds an entry whose key is not in the map, and returns its slot.
-    fn add(&mut self, hash: u64, key: K, value: V) -> u32 {
-        if self.slab.free.is_empty() && self.slab.slots.len() >= self.capacity {
-            self.grow(self.capacity.saturating_mul(2).max(4));
+    /// Adds an entry whose key is not in the map, and returns its bucket.
+    fn add(&mut self, hash: u64, key: K, value: V) -> usize {
+        if self.places.free.is_empty() && self.places.all.len() >= self.capacity {
+            self.grow(self.roomier());
         }
-        let slot = self.slab.occupy(key, value);
-        self.enter(hash, slot);
-        slot
+        let (number, mut stamp) = self.places.take();
+        self.changes.mark(number, &mut stamp);
+        self.put(hash, Slot { number, stamp, key, value })
     }
 
-    /// Enters a slot into the index.
-    fn enter(&mut self, hash: u64, slot: u32) {
-        let Self { index, slab, seed, .. } = self;
-        index.insert_unique(hash, slot, |slot| slab.key(*slot).map_or(0, |key| seed.hash(key)));
-    }
-
-    /// Takes an entry out of its slot and the index.
-    fn take(&mut self, hash: u64, slot: u32) -> Option<(K, V)> {
-        self.leave(hash, slot);
-        self.slab.vacate(slot)
-    }
-
-    /// Removes a slot from the index.
-    fn leave(&mut self, hash: u64, slot: u32) {
-        if let Ok(found) = self.index.find_entry(hash, |entry| *entry == slot) {
-            found.remove();
+    /// Puts a slot whose number has no other into the table, and returns its bucket.
+    fn put(&mut self, hash: u64, slot: Slot<K, V>) -> usize {
+        let (number, moved) = (slot.number, Cell::new(false));
+        let Self { table, seed, .. } = self;
+        let hasher = |slot: &Slot<K, V>| {
+            moved.set(true);
+            seed.hash(&slot.key)
+        };
+        let bucket = table.insert_unique(hash, slot, hasher).bucket_index();
+        if moved.get() {
+            self.relocate();
+        } else {
+            self.places.all[number as usize] = Place::Occupied(bucket as u32);
         }
+        bucket
     }
 
-    /// Makes room for `capacity` slots in all.
-    ///
-    /// A larger index is filled by walking the slots in order: half the cost of letting it move its own entries, whose
-    /// keys lie all over the slots.
+    /// The next larger capacity that fills the table as far as it may be filled: what a doubled one would leave empty there is
+    /// memory that lookups drag through the caches.
+    fn roomier(&self) -> usize {
+        let mut cells = 8_usize;
+        while cells / 8 * 7 <= self.capacity {
+            cells = cells.saturating_mul(2);
+        }
+        cells / 8 * 7
+    }
+
+    /// Makes room for `capacity` numbers in all.
     fn grow(&mut self, capacity: usize) {
         self.capacity = capacity;
-        self.slab.slots.reserve(capacity.saturating_sub(self.slab.slots.len()));
-        if self.index.capacity() < capacity {
-            let mut index = HashTable::with_capacity(capacity);
-            for (slot, (key, _)) in (0u32..).zip(&self.slab.slots).filter_map(|(n, slot)| Some((n, slot.entry()?))) {
-                index.insert_unique(self.seed.hash(key), slot, |_| 0);
-            }
-            self.index = index;
-        }
+        self.places.all.reserve(capacity.saturating_sub(self.places.all.len()));
+        let Self { table, seed, .. } = self;
+        table.reserve(capacity.saturating_sub(table.len()), |slot| seed.hash(&slot.key));
+        self.relocate();
     }
 }

@@ -1,6 +1,6 @@
-//! Loading a map: slots arrive one by one in any order, then the batch is checked as a whole.
+//! Loading a map: numbers arrive one by one in any order, then the batch is checked as a whole.
 //!
-//! Invariant: after [`HashMap::finish_restore`] returned `Ok`, index, slots and order of reuse agree, whatever bytes came in; after
+//! Invariant: after [`HashMap::finish_restore`] returned `Ok`, table, numbers and order of reuse agree, whatever bytes came in; after
 //! an error the map is empty. The work is in proportion to the batch, not to the map.
 
 use std::collections::BTreeMap;
@@ -9,16 +9,15 @@ use std::hash::Hash;
 use serde::{Deserialize, Serialize};
 
 use super::HashMap;
-use super::slab::Slab;
+use super::places::Place;
 use super::slot::{Content, Slot};
 use crate::state::StateError;
 
-/// What is saved of a map beside its slots.
+/// What is saved of a map beside its entries.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Counts {
-    /// Slots, vacant ones included.
-    pub(super) slots: u32,
-    /// Occupied slots.
+    /// Numbers, vacant ones included.
+    pub(super) numbers: u32,
     pub(super) entries: u32,
     /// What [`HashMap::capacity`] says.
     pub(super) capacity: u64,
@@ -28,9 +27,9 @@ pub(super) struct Counts {
 #[derive(Debug)]
 pub(super) struct Restoring<K, V> {
     counts: Option<Counts>,
-    /// Slots that pieces named and that exist by now.
+    /// Numbers that pieces named and that exist by now.
     touched: Vec<u32>,
-    /// Content for slots that do not exist yet, because a slot before them is missing.
+    /// Content for numbers that do not exist yet, because one before them is missing.
     ahead: BTreeMap<u32, Content<K, V>>,
 }
 
@@ -42,7 +41,7 @@ impl<K, V> Default for Restoring<K, V> {
 
 impl<K, V> HashMap<K, V> {
     pub(super) fn counts(&self) -> Counts {
-        Counts { slots: self.slab.slots.len() as u32, entries: self.len() as u32, capacity: self.capacity as u64 }
+        Counts { numbers: self.places.all.len() as u32, entries: self.len() as u32, capacity: self.capacity as u64 }
     }
 
     /// Takes over the counts.
@@ -50,7 +49,7 @@ impl<K, V> HashMap<K, V> {
         self.batch().counts = Some(counts);
     }
 
-    /// Takes over that all slots before are gone.
+    /// Takes over that all there was is gone.
     pub(super) fn restore_clear(&mut self) {
         self.clear();
         self.batch();
@@ -62,36 +61,35 @@ impl<K, V> HashMap<K, V> {
 }
 
 impl<K: Eq + Hash, V> HashMap<K, V> {
-    /// Takes over the content of one slot.
-    pub(super) fn restore_slot(&mut self, number: u32, content: Content<K, V>) {
+    /// Takes over what one number stands for. Not a change: the checkpoint has it.
+    pub(super) fn restore_content(&mut self, number: u32, content: Content<K, V>) {
         self.batch().ahead.remove(&number);
-        let content = match self.slab.slots.get_mut(number as usize) {
-            // The usual case, and the cheap one: neither index nor order of reuse has to know.
-            Some(slot) => match slot.install_value(content) {
-                Some(content) => content,
-                None => return,
-            },
-            None => content,
+        let bucket = self.bucket(number);
+        let content = match (bucket.and_then(|bucket| self.table.get_bucket_mut(bucket)), content) {
+            // The usual case, and the cheap one: neither table nor order of reuse has to know.
+            (Some(slot), Content::Occupied(key, value)) if slot.key == key => {
+                slot.value = value;
+                return;
+            }
+            (_, content) => content,
         };
-        if number as usize > self.slab.slots.len() {
+        if number as usize > self.places.all.len() {
             self.batch().ahead.insert(number, content);
             return;
         }
         self.batch().touched.push(number);
-        let hash = match &content {
-            Content::Occupied(key, _) => Some(self.seed.hash(key)),
-            Content::Vacant(_) => None,
-        };
-        match self.slab.slots.get_mut(number as usize) {
-            Some(slot) => {
-                if let Content::Occupied(key, _) = slot.install(content) {
-                    self.leave(self.seed.hash(&key), number);
-                }
-            }
-            None => self.slab.slots.push(Slot::new(content)),
+        if number as usize == self.places.all.len() {
+            self.places.all.push(Place::Vacant { place: 0, stamp: 0 });
         }
-        if let Some(hash) = hash {
-            self.enter(hash, number);
+        let lifted = bucket.and_then(|bucket| self.lift(bucket));
+        let stamp = match (&lifted, self.places.all[number as usize]) {
+            (Some(slot), _) => slot.stamp,
+            (None, Place::Vacant { stamp, .. }) => stamp,
+            (None, Place::Occupied(_)) => 0,
+        };
+        match content {
+            Content::Vacant(place) => self.places.all[number as usize] = Place::Vacant { place, stamp },
+            Content::Occupied(key, value) => _ = self.put(self.seed.hash(&key), Slot { number, stamp, key, value }),
         }
     }
 
@@ -105,86 +103,51 @@ impl<K: Eq + Hash, V> HashMap<K, V> {
             self.clear();
             self.capacity = 0;
         }
-        if self.slab.changes.restored() {
-            self.slab.zero_stamps();
+        if self.changes.restored() {
+            self.zero_stamps();
         }
         outcome
     }
 
     fn settle(&mut self, batch: Restoring<K, V>) -> Result<(), StateError> {
         let Restoring { counts, mut touched, ahead } = batch;
-        let counts = counts.unwrap_or(Counts { slots: 0, entries: 0, capacity: 0 });
+        let counts = counts.unwrap_or(Counts { numbers: 0, entries: 0, capacity: 0 });
         for (number, content) in ahead {
-            let next = self.slab.slots.len();
+            let next = self.places.all.len();
             if number as usize != next {
-                return Err(count("number of the next slot of a map", next, number as usize));
+                return Err(count("next number of a map", next, number as usize));
             }
-            self.restore_slot(number, content);
+            self.restore_content(number, content);
         }
         if let Some(batch) = self.restoring.take() {
             touched.extend(batch.touched);
         }
-        let slots = self.slab.slots.len();
-        if counts.slots as usize != slots {
-            return Err(count("slots of a map", counts.slots as usize, slots));
+        let numbers = self.places.all.len();
+        if counts.numbers as usize != numbers {
+            return Err(count("numbers of a map", counts.numbers as usize, numbers));
         }
-        if counts.entries as usize != self.index.len() {
-            return Err(count("entries of a map", counts.entries as usize, self.index.len()));
+        if counts.entries as usize != self.table.len() {
+            return Err(count("entries of a map", counts.entries as usize, self.table.len()));
         }
         let capacity = usize::try_from(counts.capacity).unwrap_or(usize::MAX);
-        if capacity < slots {
-            return Err(count("capacity of a map", slots, capacity));
+        if capacity < numbers {
+            return Err(count("capacity of a map", numbers, capacity));
         }
         self.capacity = capacity;
         self.check_keys(&touched)?;
-        self.slab.settle_free(slots.saturating_sub(self.index.len()), &touched)
+        self.places.settle(numbers.saturating_sub(self.table.len()), &touched)
     }
 
-    /// No touched slot may hold the key of another one.
+    /// No touched number may stand for the key of another one.
     fn check_keys(&self, touched: &[u32]) -> Result<(), StateError> {
         for &number in touched {
-            let Some(key) = self.slab.key(number) else { continue };
-            let twin = |other: &u32| *other != number && self.slab.key(*other) == Some(key);
-            if let Some(&other) = self.index.find(self.seed.hash(key), twin) {
+            let Some(Slot { key, .. }) = self.slot(number) else { continue };
+            let twin = |other: &Slot<K, V>| other.number != number && other.key == *key;
+            if let Some(&Slot { number: other, .. }) = self.table.find(self.seed.hash(key), twin) {
                 return Err(StateError::DuplicateKey { first: number.min(other), second: number.max(other) });
             }
         }
         Ok(())
-    }
-}
-
-impl<K, V> Slab<K, V> {
-    /// Puts the touched slots into their places in the order of reuse, which has `places` in all.
-    ///
-    /// There are as many vacant slots as places, and no two may claim the same place; so each place is taken.
-    fn settle_free(&mut self, places: usize, touched: &[u32]) -> Result<(), StateError> {
-        let error = |entry, place, problem| Err(StateError::FreeOrder { entry, place: u64::from(place), problem });
-        // Slots that claimed a place which is no longer there must have been touched.
-        for (place, &slot) in self.free.iter().enumerate().skip(places) {
-            if self.place_of(slot) == Some(place as u32) {
-                return error(slot, place as u32, "no longer exists");
-            }
-        }
-        self.free.resize(places, u32::MAX);
-        for &slot in touched {
-            let Some(place) = self.place_of(slot) else { continue };
-            let Some(&holder) = self.free.get(place as usize) else {
-                return error(slot, place, "does not exist");
-            };
-            if holder != slot && self.place_of(holder) == Some(place) {
-                return error(slot, place, "another entry has");
-            }
-            self.free[place as usize] = slot;
-        }
-        Ok(())
-    }
-
-    /// The place that a slot claims, if it is vacant.
-    fn place_of(&self, slot: u32) -> Option<u32> {
-        match self.slots.get(slot as usize)?.content() {
-            Content::Vacant(place) => Some(place),
-            Content::Occupied(..) => None,
-        }
     }
 }
 

@@ -150,15 +150,21 @@ fn restore<T: State>(value: &mut T, bytes: &[u8], reversed: bool) -> Result<(), 
 fn check(map: &Map) {
     assert_eq!(map.iter().len(), map.len());
     assert_eq!(map.iter().count(), map.len());
-    assert_eq!(map.index.len(), map.len());
+    let occupied = map.places.all.iter().filter(|place| matches!(place, super::Place::Occupied(_)));
+    assert_eq!(occupied.count(), map.len());
     for (key, value) in map {
         assert_eq!(map.get(key), Some(value));
     }
-    for (place, slot) in (0u32..).zip(&map.slab.free) {
-        let content = map.slab.slots[*slot as usize].content();
-        assert!(matches!(content, super::slot::Content::Vacant(found) if found == place));
+    for (number, known) in (0u32..).zip(&map.places.all) {
+        if let super::Place::Occupied(bucket) = known {
+            // The hints are good: nothing is searched for.
+            assert_eq!(map.table.get_bucket(*bucket as usize).map(|slot| slot.number), Some(number));
+        }
     }
-    assert!(map.capacity() >= map.slab.slots.len());
+    for (place, number) in (0u32..).zip(&map.places.free) {
+        assert_eq!(map.places.claim(*number), Some(place));
+    }
+    assert!(map.capacity() >= map.places.all.len());
 }
 
 proptest! {
@@ -320,7 +326,7 @@ fn nothing_is_missed_when_generations_start_over() {
     let mut twin = Map::new();
     // Stamped with generation 1, which comes again after the last.
     restore(&mut twin, &capture(&mut map, Extent::Changed, &mut place), false).unwrap();
-    map.slab.changes.age(u32::MAX);
+    map.changes.age(u32::MAX);
     map.get_mut(&0).unwrap().push('x');
     restore(&mut twin, &capture(&mut map, Extent::Changed, &mut place), false).unwrap();
     map.values_mut().for_each(|value| value.push('y'));
