@@ -17,6 +17,9 @@ use crate::{Error, Result, cli, roles};
 /// Why a constructor refused.
 pub(crate) type Refusal = Box<dyn std::error::Error + Send + Sync>;
 
+/// Constructs the middlebox for a number of cores.
+type Make<M> = dyn Fn(&Config, usize) -> Result<Instance<M>>;
+
 /// A middlebox with its command line: `up`, `demo`, `status`, `failover`, `checkpoint`, `log dump`.
 ///
 /// ```no_run
@@ -58,7 +61,7 @@ pub(crate) type Refusal = Box<dyn std::error::Error + Send + Sync>;
 /// ```
 pub struct App<M> {
     name: String,
-    make: Box<dyn Fn(&Config) -> Result<M>>,
+    make: Box<Make<M>>,
     scenario: Option<Box<dyn Scenario>>,
 }
 
@@ -87,9 +90,9 @@ impl<M: Middlebox> App<M> {
         C: DeserializeOwned + Default,
         F: Fn(C, &Ports) -> std::result::Result<M, Refusal> + 'static,
     {
-        let make = move |config: &Config| {
+        let make = move |config: &Config, cores| {
             let user = config.middlebox::<C>()?;
-            make(user, &config.port_names()).map_err(Error::Construction)
+            Instance::construct(cores, None, || make(user, &config.port_names()).map_err(Error::Construction))
         };
         App { name: name.into(), make: Box::new(make), scenario: None }
     }
@@ -113,7 +116,7 @@ impl<M: Middlebox> App<M> {
         if arguments.get(1).is_some_and(|first| first == roles::MARK) {
             return roles::run(&arguments[2..], &self.make, cli::gateway::run);
         }
-        let layout = |config: &Config| Ok(Instance::new((self.make)(config)?, config.cores(), None)?.table().layout());
+        let layout = |config: &Config| Ok((self.make)(config, config.cores())?.table().layout());
         cli::run(&arguments, cli::Program { name: &self.name, layout: &layout, scenario: self.scenario })
     }
 }

@@ -42,8 +42,9 @@ pub mod prelude {
 pub mod __private {
     pub use ftmb_runtime::annotate::*;
     pub use ftmb_runtime::state::{Extent, Layout, Piece, PieceWriter, State, StateError, whole};
-    pub use ftmb_runtime::sync::{PerCore, Shared, Tracked, Walker};
+    pub use ftmb_runtime::sync::{Declared, PerCore, STATICS, Shared, Static, Tracked, Walker};
     pub use ftmb_runtime::{collections, rng, state, sync, time};
+    pub use linkme;
     pub use serde;
 }
 

@@ -12,17 +12,22 @@ use crate::errors::Errors;
 
 /// Refuses types that no replica can restore, wherever they occur in `ty`.
 pub(crate) fn refuse_unrestorable(ty: &Type, field: &str, errors: &Errors) {
-    Refusal { field, errors }.visit_type(ty);
+    Refusal { holder: format!("the field `{field}`"), errors }.visit_type(ty);
+}
+
+/// As [`refuse_unrestorable`], for the type of a `static`.
+pub(crate) fn refuse_unrestorable_static(ty: &Type, name: &str, errors: &Errors) {
+    Refusal { holder: format!("the static `{name}`"), errors }.visit_type(ty);
 }
 
 struct Refusal<'a> {
-    field: &'a str,
+    holder: String,
     errors: &'a Errors,
 }
 
 impl Refusal<'_> {
     fn refuse(&self, tokens: &impl ToTokens, holds: &str, why: &str, help: &str) {
-        self.errors.refuse(tokens, format_args!("the field `{}` holds {holds}", self.field), why, help);
+        self.errors.refuse(tokens, format_args!("{} holds {holds}", self.holder), why, help);
     }
 }
 

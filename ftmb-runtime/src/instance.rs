@@ -8,10 +8,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use crate::checkpoint::{CheckpointError, CorePoint, Delta, DeltaBuilder, Image, Summary};
 use crate::crew::Crew;
 use crate::flip::{Arrival, Flip, FlipRequest, Flipped};
-use crate::middlebox::Middlebox;
+use crate::middlebox::{Metrics, Middlebox};
 use crate::replayer::Divergence;
 use crate::state::{Extent, Piece, PieceReader};
-use crate::sync::{Table, TableError};
+use crate::sync::{Statics, Table, TableError};
 
 /// Why an instance cannot be made, restored or run.
 #[derive(Debug, thiserror::Error)]
@@ -97,12 +97,28 @@ pub struct Instance<M> {
 }
 
 impl<M: Middlebox> Instance<M> {
-    /// Finds and numbers the variables of a middlebox. `crash_after`: see [`Crew::new`].
+    /// Finds and numbers the variables of a middlebox whose construction touched no shared statics. `crash_after`: see
+    /// [`Crew::new`].
     ///
     /// # Errors
     /// [`InstanceError::Table`].
     pub fn new(middlebox: M, cores: usize, crash_after: Option<u64>) -> Result<Instance<M>, InstanceError> {
-        let table = Table::new(middlebox, cores)?;
+        Instance::construct(cores, crash_after, || Ok(middlebox))
+    }
+
+    /// Makes the instance's copies of the shared statics, constructs the middlebox, which may use them, and finds and numbers the
+    /// variables of all.
+    ///
+    /// # Errors
+    /// What `make` returns; [`InstanceError::Table`].
+    pub fn construct<E: From<InstanceError>>(
+        cores: usize,
+        crash_after: Option<u64>,
+        make: impl FnOnce() -> Result<M, E>,
+    ) -> Result<Instance<M>, E> {
+        let statics = Statics::new().map_err(InstanceError::from)?;
+        let middlebox = statics.enter(make)?;
+        let table = Table::with_statics(middlebox, statics, cores).map_err(InstanceError::from)?;
         let unordered = (0..table.len() as u32).filter(|id| !table.is_ordered(*id)).collect();
         let crew = Arc::new(Crew::new(crash_after));
         Ok(Instance { table, unordered, cores, crew, flip: Flip::default(), stop: AtomicBool::new(false) })
@@ -116,6 +132,11 @@ impl<M: Middlebox> Instance<M> {
     /// The middlebox.
     pub fn middlebox(&self) -> &M {
         self.table.root()
+    }
+
+    /// What the middlebox reports.
+    pub fn report(&self, metrics: &mut Metrics) {
+        self.table.enter(|| self.middlebox().report(metrics));
     }
 
     /// How many cores run it.

@@ -159,7 +159,12 @@ impl<'a, M: Middlebox> Worker<'a, M> {
     /// # Errors
     /// [`InstanceError::Diverged`] if replay does not reproduce the old log, [`InstanceError::Panicked`] if user code panics
     /// (and the process does not abort), [`InstanceError::Log`] for a damaged log.
-    pub fn run(mut self) -> Result<(), InstanceError> {
+    pub fn run(self) -> Result<(), InstanceError> {
+        let table = self.instance.table();
+        table.enter(|| self.run_inputs())
+    }
+
+    fn run_inputs(mut self) -> Result<(), InstanceError> {
         self.bells.core(self.core.index).adopt();
         let mut idle = 0_u32;
         while !self.instance.is_over() {

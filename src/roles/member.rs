@@ -23,13 +23,13 @@ pub(super) fn run<M: Middlebox>(
     dir: &GroupDir,
     config: &Config,
     claimed: &Claimed,
-    middlebox: Result<M>,
+    instance: Result<Instance<M>>,
 ) -> Result<()> {
     let member = claimed.record.member(claimed.slot);
-    let outcome = middlebox
-        .map_err(|error| (MemberError::Construction, error))
-        .and_then(|middlebox| prepare(dir, config, &claimed.record, middlebox).map_err(classify))
-        .and_then(|(instance, logs)| live(dir, config, claimed, &instance, &logs).map_err(classify));
+    let outcome = instance.map_err(|error| (MemberError::Construction, error)).and_then(|instance| {
+        let logs = prepare(dir, config, &claimed.record, &instance).map_err(classify)?;
+        live(dir, config, claimed, &instance, &logs).map_err(classify)
+    });
     match outcome {
         Ok(()) => Ok(()),
         Err((code, error)) => {
@@ -68,14 +68,12 @@ fn prepare<M: Middlebox>(
     dir: &GroupDir,
     config: &Config,
     record: &GroupRecord,
-    middlebox: M,
-) -> Result<(Instance<M>, GroupLogs)> {
-    let instance = Instance::new(middlebox, record.cores(), None)?;
+    instance: &Instance<M>,
+) -> Result<GroupLogs> {
     let fingerprint = config.fingerprint(record.cores(), instance.table().layout());
     // Another build, configuration or layout is refused here, before anything is touched.
     GroupRecord::open(&dir.record_path(), fingerprint)?;
-    let logs = dir.open_logs(record.cores(), fingerprint)?;
-    Ok((instance, logs))
+    Ok(dir.open_logs(record.cores(), fingerprint)?)
 }
 
 /// Follows as a standby until promoted, then reigns.
@@ -300,7 +298,7 @@ impl<M: Middlebox> Master<'_, M> {
             }
             if reported.elapsed() > Duration::from_secs(1) {
                 reported = Clock::now();
-                report(dir, self.instance.middlebox());
+                report(dir, self.instance);
             }
             if is_orphan(record, &mut looked) {
                 return Ok(());
@@ -324,10 +322,10 @@ impl<M: Middlebox> Master<'_, M> {
 }
 
 /// Writes the middlebox's figures where `status` finds them. A failure costs only the figures.
-fn report<M: Middlebox>(dir: &GroupDir, middlebox: &M) {
+fn report<M: Middlebox>(dir: &GroupDir, instance: &Instance<M>) {
     let mut metrics = Metrics::default();
     // A panic in a report costs the report: packets go on.
-    let reported = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| middlebox.report(&mut metrics)));
+    let reported = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| instance.report(&mut metrics)));
     if reported.is_err() {
         return;
     }

@@ -12,6 +12,7 @@ use std::time::{Duration, Instant as Clock};
 
 use ftmb_netio::group_dir::GroupDir;
 use ftmb_netio::group_record::{GroupRecord, Identity, MemberError, Phase};
+use ftmb_runtime::instance::Instance;
 use ftmb_runtime::middlebox::Middlebox;
 
 use crate::config::Config;
@@ -55,7 +56,7 @@ struct Claimed {
 /// Runs this process's role. `arguments`: what follows the mark.
 pub(crate) fn run<M: Middlebox>(
     arguments: &[OsString],
-    make: impl Fn(&Config) -> Result<M>,
+    make: impl Fn(&Config, usize) -> Result<Instance<M>>,
     gateway: impl FnOnce(&GroupDir) -> Result<()>,
 ) -> Result<()> {
     let text = |at: usize| arguments.get(at).and_then(|argument| argument.to_str()).unwrap_or("");
@@ -69,7 +70,9 @@ pub(crate) fn run<M: Middlebox>(
     let Some(claimed) = member::claim(record, slot, token) else { return Ok(()) };
     let config = Config::stored(&dir)?;
     match text(0) {
-        name if name == Role::Member.name() => member::run(&dir, &config, &claimed, make(&config)),
+        name if name == Role::Member.name() => {
+            member::run(&dir, &config, &claimed, make(&config, claimed.record.cores()))
+        }
         name if name == Role::Keeper.name() => {
             let kept = keep(&dir, &config, &claimed);
             if kept.is_err() {

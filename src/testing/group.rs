@@ -133,7 +133,7 @@ impl<M: Middlebox> Group<M> {
     }
 
     fn construct(&self) -> Result<Instance<M>, GroupError> {
-        Ok(Instance::new((self.make)(), self.record.cores(), Some(u64::MAX))?)
+        Ok(Instance::construct(self.record.cores(), Some(u64::MAX), || Ok::<M, InstanceError>((self.make)()))?)
     }
 
     pub(super) fn fresh_points(&self) -> Vec<CorePoint> {

@@ -5,6 +5,7 @@
 
 mod expand;
 mod parse;
+mod statics;
 mod validate;
 
 use proc_macro2::TokenStream;
@@ -12,6 +13,9 @@ use proc_macro2::TokenStream;
 use crate::errors::{Errors, with_original};
 
 pub(crate) fn shared(arguments: TokenStream, item: TokenStream) -> TokenStream {
+    if let Ok(item) = syn::parse2::<syn::ItemStatic>(item.clone()) {
+        return statics::shared(arguments, item);
+    }
     let errors = Errors::new();
     let mut parsed = match parse::parse(arguments, item.clone(), &errors) {
         Ok(parsed) => parsed,

@@ -29,7 +29,7 @@ pub use assign::Assignable;
 pub use probe::{Probe, ViaGuard, ViaReference};
 pub use refused::Refused;
 pub use shareable::{
-    Annotated, Field, Held, Locks, PerCoreField, Plain, Shareable, Storable, TrackAs, Value, track, track_per_core,
-    unknown_piece,
+    Annotated, Field, Held, Locks, PerCoreField, Plain, Shareable, StaticAs, StaticCopy, StaticField, Storable,
+    TrackAs, Value, track, track_per_core, track_static, unknown_piece,
 };
 pub use sources::{Clock, Random, random};

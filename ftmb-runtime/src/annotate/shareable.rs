@@ -4,7 +4,7 @@
 //! what to write instead.
 
 use crate::state::{Piece, State, StateError};
-use crate::sync::{PerCore, Shared, Tracked};
+use crate::sync::{PerCore, Shared, Static, Tracked};
 
 /// The kind of plain data: the runtime puts it into a [`Tracked`] cell.
 #[derive(Debug)]
@@ -95,6 +95,43 @@ where
     F::Stored: State + Clone,
 {
     PerCore::new(value.into_stored())
+}
+
+/// How a kind turns what is stored into a static variable. Implemented by [`Locks`] only: a `static` of plain data never
+/// changes.
+#[diagnostic::on_unimplemented(
+    message = "a shared static of type `{S}` could never change",
+    label = "neither a lock, nor an atomic, nor a struct or container of them",
+    note = "help: wrap what changes in a `Mutex` or `RwLock`, or use an atomic; drop `#[ftmb::shared]` from a constant"
+)]
+pub trait StaticAs<S> {
+    /// What each instance has a copy of.
+    type Copy: Shared + 'static;
+    /// Makes a copy.
+    fn copy(stored: S) -> Self::Copy;
+}
+
+impl<S: Shared + 'static> StaticAs<S> for Locks {
+    type Copy = S;
+
+    fn copy(stored: S) -> S {
+        stored
+    }
+}
+
+/// The copy that each instance has of a `static` declared as `F`.
+pub type StaticCopy<F> = <<F as Shareable>::Kind as StaticAs<<F as Shareable>::Stored>>::Copy;
+
+/// The type that a `static` declared as `F` has after `#[ftmb::shared]`: the handle to the current instance's copy.
+pub type StaticField<F> = Static<StaticCopy<F>>;
+
+/// Makes an instance's copy of a shared static from the value of its initialiser.
+pub fn track_static<F>(value: F) -> StaticCopy<F>
+where
+    F: Shareable,
+    F::Kind: StaticAs<F::Stored>,
+{
+    <F::Kind as StaticAs<F::Stored>>::copy(value.into_stored())
 }
 
 /// Data that may be written inside a lock: `State`, or a type of std that ftmb has its own version of.

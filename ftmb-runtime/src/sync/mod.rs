@@ -14,6 +14,7 @@ mod raw;
 mod registry;
 mod rwlock;
 mod sleepers;
+mod statics;
 #[cfg(test)]
 mod tests;
 mod tracked;
@@ -29,4 +30,5 @@ pub use mutex::{Mutex, MutexGuard, MutexPeek};
 pub use per_core::{PerCore, PerCoreMut};
 pub use registry::{Shared, Table, TableError, Walker};
 pub use rwlock::{RwLock, RwLockPeek, RwLockReadGuard, RwLockWriteGuard};
+pub use statics::{Declared, InstanceCopy, STATICS, Static, Statics};
 pub use tracked::{Tracked, TrackedMut, TrackedRef};

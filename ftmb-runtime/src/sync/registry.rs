@@ -7,6 +7,7 @@ use std::fmt;
 use std::ptr::NonNull;
 use std::sync::Mutex as StdMutex;
 
+use super::statics::Statics;
 use super::variable::Variable;
 use crate::determinant::MAX_VARIABLE;
 use crate::state::{Extent, Layout, Piece, PieceWriter, Place, StateError};
@@ -126,6 +127,12 @@ pub enum TableError {
         /// Its second name.
         name: String,
     },
+    /// Two shared statics cannot be told apart.
+    #[error("expected one shared static called `{name}`, found two")]
+    SameName {
+        /// Module path and name of both.
+        name: String,
+    },
     /// A piece does not fit the variable it is for.
     #[error("`{name}` (v{id}): the saved state does not fit")]
     State {
@@ -151,6 +158,7 @@ pub enum TableError {
 pub struct Table<M> {
     /// From a box, freed in `Drop`; a box itself would claim to be the only way to what `entries` point into.
     root: NonNull<M>,
+    statics: Option<Statics>,
     names: Vec<Box<str>>,
     entries: Vec<Entry>,
     layout: u64,
@@ -195,11 +203,26 @@ impl<M: Shared> Table<M> {
     /// # Errors
     /// [`TableError::TooMany`], [`TableError::Shared`].
     pub fn new(root: M, cores: usize) -> Result<Table<M>, TableError> {
+        Table::walk(root, None, cores)
+    }
+
+    /// As [`new`](Self::new); the instance's copies of static variables come after the root.
+    ///
+    /// # Errors
+    /// As [`new`](Self::new).
+    pub fn with_statics(root: M, statics: Statics, cores: usize) -> Result<Table<M>, TableError> {
+        Table::walk(root, Some(statics), cores)
+    }
+
+    fn walk(root: M, statics: Option<Statics>, cores: usize) -> Result<Table<M>, TableError> {
         let table_root = Root(NonNull::from(Box::leak(Box::new(root))));
         // SAFETY: just made, and freed by `Root` or `Table` only. Test: `a_table_moves_between_threads`.
         let root = unsafe { table_root.0.as_ref() };
         let mut walker = Walker::new();
         root.walk(&mut walker);
+        for (name, copy) in statics.into_iter().flat_map(Statics::iter) {
+            walker.field(name, copy);
+        }
         if walker.found.len() > MAX_VARIABLE as usize {
             return Err(TableError::TooMany { found: walker.found.len() });
         }
@@ -219,7 +242,7 @@ impl<M: Shared> Table<M> {
         }
         let root = table_root.0;
         std::mem::forget(table_root);
-        Ok(Table { root, names, entries, layout: layout.finish() })
+        Ok(Table { root, statics, names, entries, layout: layout.finish() })
     }
 }
 
@@ -235,6 +258,14 @@ impl<M> Table<M> {
     pub fn root(&self) -> &M {
         // SAFETY: alive until `Drop`, and only ever borrowed shared. Test: `a_table_moves_between_threads`.
         unsafe { self.root.as_ref() }
+    }
+
+    /// Runs `work` as code of this instance: static variables lead to its copies on this thread.
+    pub fn enter<R>(&self, work: impl FnOnce() -> R) -> R {
+        match self.statics {
+            Some(statics) => statics.enter(work),
+            None => work(),
+        }
     }
 
     /// How many variables there are.
