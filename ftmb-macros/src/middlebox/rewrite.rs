@@ -7,7 +7,7 @@ use proc_macro2::{Span, TokenStream};
 use quote::{ToTokens, quote, quote_spanned};
 use syn::spanned::Spanned;
 use syn::visit_mut::{self, VisitMut};
-use syn::{Attribute, BinOp, Expr, ExprStruct, Ident, Item, Local, Member, Pat, Path, Stmt, Type, UnOp};
+use syn::{Attribute, BinOp, Expr, ExprCall, ExprStruct, Ident, Item, Local, Member, Pat, Path, Stmt, Type, UnOp};
 
 use super::chain::{self, Root};
 use crate::errors::Errors;
@@ -96,15 +96,38 @@ impl<'a> Rewriter<'a> {
         let path = &literal.path;
         for (index, field) in literal.fields.iter_mut().enumerate() {
             self.visit_expr_mut(&mut field.expr);
-            let Member::Named(name) = &field.member else { continue };
-            let constructor = hidden("init", &field_name(Some(name), index), name.span());
+            let (name, span) = match &field.member {
+                Member::Named(name) => (field_name(Some(name), index), name.span()),
+                Member::Unnamed(number) => (field_name(None, number.index as usize), number.span),
+            };
+            let constructor = hidden("init", &name, span);
             let value = &field.expr;
             let call = quote_spanned!(value.span()=> #path::#constructor(#value));
-            field.colon_token.get_or_insert_with(|| syn::Token![:](name.span()));
+            field.colon_token.get_or_insert_with(|| syn::Token![:](span));
             field.expr = Expr::Verbatim(call);
         }
         if let Some(rest) = &mut literal.rest {
             self.visit_expr_mut(rest);
+        }
+    }
+
+    /// The path of a call that constructs the annotated type, a tuple struct.
+    fn constructor(&self, function: &Expr) -> Option<Path> {
+        match function {
+            Expr::Path(path) if path.qself.is_none() && self.self_type.is_named_by(&path.path) => {
+                Some(path.path.clone())
+            }
+            _ => None,
+        }
+    }
+
+    /// `Self(value, value)`: as a literal.
+    fn tuple_literal(&mut self, literal: &mut ExprCall, path: &Path) {
+        for (index, argument) in literal.args.iter_mut().enumerate() {
+            self.visit_expr_mut(argument);
+            let constructor = hidden("init", &field_name(None, index), argument.span());
+            let call = quote_spanned!(argument.span()=> #path::#constructor(#argument));
+            *argument = Expr::Verbatim(call);
         }
     }
 
@@ -236,6 +259,11 @@ impl VisitMut for Rewriter<'_> {
             Expr::Macro(invocation) => self.known_macro(&mut invocation.mac),
             Expr::Struct(literal) if self.own_type && self.self_type.is_named_by(&literal.path) => {
                 self.literal(literal);
+            }
+            Expr::Call(call) if self.own_type && self.constructor(&call.func).is_some() => {
+                if let Some(path) = self.constructor(&call.func) {
+                    self.tuple_literal(call, &path);
+                }
             }
             Expr::Paren(inner) => {
                 self.place = place;

@@ -1,4 +1,4 @@
-//! What comes out: the struct with tracked types, its constructors of fields, its walk.
+//! What comes out: the struct with tracked types, its constructors of fields, its walk, its place in another shared struct.
 //!
 //! Invariant: the walk visits every field but configuration, in the order of declaration, so that ids and names are the
 //! same in every process of a build.
@@ -45,8 +45,8 @@ pub(super) fn expand(shared: &Shared) -> TokenStream {
         };
         constructors.extend(constructor(field, &compiled, &make));
         if matches!(field.role, Role::Tracked | Role::PerCore) {
-            let (ident, name) = (&field.ident, &field.name);
-            walk.extend(quote_spanned!(span=> #(#cfgs)* walker.field(#name, &self.#ident);));
+            let (member, name) = (&field.member, &field.name);
+            walk.extend(quote_spanned!(span=> #(#cfgs)* walker.field(#name, &self.#member);));
         }
         declared.ty = compiled;
     }
@@ -58,6 +58,13 @@ pub(super) fn expand(shared: &Shared) -> TokenStream {
         #[allow(non_snake_case, dead_code, unreachable_pub, clippy::all, clippy::pedantic)]
         impl #impl_generics #name #type_generics #where_clause {
             #constructors
+        }
+        impl #impl_generics #private::Shareable for #name #type_generics #where_clause {
+            type Kind = #private::Locks;
+            type Stored = Self;
+            fn into_stored(self) -> Self {
+                self
+            }
         }
         impl #impl_generics #private::Shared for #name #type_generics #where_clause {
             fn walk<'__ftmb>(&'__ftmb self, walker: &mut #private::Walker<'__ftmb>) {
@@ -72,7 +79,7 @@ pub(super) fn expand(shared: &Shared) -> TokenStream {
 /// written, so inference works as it does without the attribute.
 fn constructor(field: &Field, compiled: &Type, make: &TokenStream) -> TokenStream {
     let Field { vis, cfgs, ty: written, .. } = field;
-    let name = hidden("init", &field.name, field.ident.span());
+    let name = hidden("init", &field.name, field.member.span());
     let span = Span::call_site().located_at(field.ty.span());
     quote_spanned! {span=>
         #(#cfgs)*

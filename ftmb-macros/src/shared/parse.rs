@@ -3,7 +3,8 @@
 //! Invariant: the `ftmb` attributes are taken off the fields; everything else stays as it was.
 
 use proc_macro2::TokenStream;
-use syn::{Attribute, Fields, Ident, ItemStruct, Type, Visibility};
+use syn::spanned::Spanned;
+use syn::{Attribute, ItemStruct, Member, Type, Visibility};
 
 use crate::errors::{Errors, head};
 use crate::field_type::field_name;
@@ -23,8 +24,9 @@ pub(super) enum Role {
 }
 
 pub(super) struct Field {
-    pub(super) ident: Ident,
-    /// Without `r#`: the name of the variable.
+    /// How code names it: `self.member`.
+    pub(super) member: Member,
+    /// Without `r#`, by number in a tuple struct: the name of the variable.
     pub(super) name: String,
     pub(super) vis: Visibility,
     pub(super) ty: Type,
@@ -36,7 +38,6 @@ pub(super) struct Field {
 pub(super) struct Shared {
     pub(super) item: ItemStruct,
     pub(super) options: Options,
-    /// Empty if the struct's fields have no names.
     pub(super) fields: Vec<Field>,
 }
 
@@ -47,7 +48,7 @@ pub(super) fn parse(arguments: TokenStream, item: TokenStream, errors: &Errors) 
         other => {
             return Err(syn::Error::new_spanned(
                 head(&other),
-                "`#[ftmb::shared]` does not apply here: the state that ftmb numbers and restores is a struct\n\
+                "`#[ftmb::shared]` does not apply here: the state that ftmb numbers and restores is a struct or a `static`\n\
                  help: put it on the struct that implements `Middlebox`; data inside locks takes `#[ftmb::state]`",
             ));
         }
@@ -55,23 +56,16 @@ pub(super) fn parse(arguments: TokenStream, item: TokenStream, errors: &Errors) 
     let mut fields = Vec::new();
     for (index, field) in item.fields.iter_mut().enumerate() {
         let role = take_role(&mut field.attrs, errors);
-        let Some(ident) = field.ident.clone() else { continue };
+        let name = field_name(field.ident.as_ref(), index);
+        let by_number = || Member::Unnamed(syn::Index { index: index as u32, span: field.ty.span() });
         fields.push(Field {
-            name: field_name(Some(&ident), index),
-            ident,
+            name,
+            member: field.ident.clone().map_or_else(by_number, Member::Named),
             vis: field.vis.clone(),
             ty: field.ty.clone(),
             role,
             cfgs: field.attrs.iter().filter(|attribute| attribute.path().is_ident("cfg")).cloned().collect(),
         });
-    }
-    if !matches!(item.fields, Fields::Named(_)) {
-        errors.refuse(
-            &item.ident,
-            "a shared struct needs named fields",
-            "the names identify its variables in checkpoints and divergence reports",
-            "write `struct Name { field: Type }`",
-        );
     }
     Ok(Shared { item, options, fields })
 }

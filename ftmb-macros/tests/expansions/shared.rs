@@ -35,6 +35,16 @@ where
         ::ftmb::__private::track::<u64>(value)
     }
 }
+impl<T> ::ftmb::__private::Shareable for Nat<T>
+where
+    T: ::ftmb::__private::Plain,
+{
+    type Kind = ::ftmb::__private::Locks;
+    type Stored = Self;
+    fn into_stored(self) -> Self {
+        self
+    }
+}
 impl<T> ::ftmb::__private::Shared for Nat<T>
 where
     T: ::ftmb::__private::Plain,

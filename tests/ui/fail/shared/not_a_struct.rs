@@ -1,4 +1,4 @@
-//! Only a struct with named fields has variables that can be named.
+//! Only a struct or a static has variables that can be numbered.
 
 #[ftmb::shared]
 enum State {
@@ -6,6 +6,6 @@ enum State {
 }
 
 #[ftmb::shared]
-struct Pair(std::sync::Mutex<u32>, u64);
+fn process() {}
 
 fn main() {}
