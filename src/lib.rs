@@ -22,7 +22,7 @@ pub mod testing;
 pub use app::App;
 pub use cli::CommandError;
 pub use error::{Error, Result};
-pub use ftmb_macros::{State, middlebox, shared, state};
+pub use ftmb_macros::{State, instrument, middlebox, shared, state};
 pub use ftmb_runtime::state::State;
 pub use ftmb_runtime::{collections, context, middlebox as middleboxes, packet, rng, sync, time};
 

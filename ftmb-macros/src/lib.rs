@@ -1,4 +1,4 @@
-//! The attributes of `ftmb`: `#[shared]`, `#[middlebox]`, `#[state]` and `#[derive(State)]`.
+//! The attributes of `ftmb`: `#[shared]`, `#[middlebox]`, `#[instrument]`, `#[state]` and `#[derive(State)]`.
 //!
 //! Use them through the facade, as `#[ftmb::shared]` and so on; the facade's documentation has examples that run.
 //!
@@ -49,6 +49,7 @@ mod errors;
 #[cfg(test)]
 mod expansion_tests;
 mod field_type;
+mod instrument;
 mod middlebox;
 mod options;
 mod shared;
@@ -90,6 +91,37 @@ pub fn shared(arguments: TokenStream, item: TokenStream) -> TokenStream {
 #[proc_macro_attribute]
 pub fn middlebox(arguments: TokenStream, item: TokenStream) -> TokenStream {
     middlebox::middlebox(arguments.into(), item.into()).into()
+}
+
+/// Protects an inline module of existing code, whose lines stay as they are.
+///
+/// What it does, to everything in the module and the inline modules inside it:
+///
+/// ```text
+/// imports and paths of std::sync::{Mutex, RwLock, ..}, std::sync::atomic::Atomic*       mean the tracked types
+///     of std::collections::{HashMap, HashSet, hash_map}                                  mean ftmb's, whose order replays
+///     of std::time::{Instant, SystemTime}                                                mean the packet's arrival
+///     of parking_lot, dashmap, hashbrown                                                 mean ftmb's types of that shape
+/// structs that hold a lock or an atomic, or implement Middlebox                          #[ftmb::shared]
+/// structs and enums that shared state holds                                              #[ftmb::state]
+/// impl blocks of shared structs                                                          #[ftmb::middlebox]
+/// statics that hold a lock or an atomic                                                  #[ftmb::shared]
+/// literals of shared structs, wherever they are                                          give each field its tracked value
+/// other impl blocks, functions, traits                                                   clocks and random numbers replaced,
+///                                                                                        what cannot be replayed refused
+/// ```
+///
+/// Imports are followed through renaming, nesting and globs of the modules above; `use super::*` cannot be. A name that
+/// it brings in still gets the right type if it is std's lock or map in a field or static, since those are mapped where they
+/// are compiled; where it is not, the types do not fit and the compiler says so.
+///
+/// `#[ftmb(skip)]` leaves an item as it is; so do `#[cfg(test)]` and `#[test]`. `#[ftmb(config)]` and `#[ftmb(per_core)]` on
+/// fields mean what they mean in `#[ftmb::shared]`; without them each plain field of a shared struct is a tracked cell.
+/// A plain field is touched by the methods of its own struct only. `mod name;` is refused: an attribute does not see the
+/// file. Options: `crate = path`.
+#[proc_macro_attribute]
+pub fn instrument(arguments: TokenStream, item: TokenStream) -> TokenStream {
+    instrument::instrument(arguments.into(), item.into()).into()
 }
 
 /// Makes a struct or enum data that may live inside a tracked variable.

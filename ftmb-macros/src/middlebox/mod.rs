@@ -39,6 +39,18 @@ pub(crate) fn middlebox(arguments: TokenStream, item: TokenStream) -> TokenStrea
     tokens
 }
 
+/// Code of an instrumented module that belongs to no shared struct: sources of non-determinism are replaced or refused.
+pub(crate) fn code(item: &mut syn::Item, options: &Options, errors: &Errors) {
+    validate::code(item, errors);
+    let no_type = SelfType::of(&syn::parse_quote!(()));
+    Rewriter::new(options, &no_type, errors, false, false).visit_item_mut(item);
+}
+
+/// Whether a path names a source of non-determinism.
+pub(crate) fn is_source(segments: &[String]) -> bool {
+    sources::recognise(segments).is_some()
+}
+
 fn parse(item: TokenStream) -> syn::Result<ItemImpl> {
     match syn::parse2::<syn::Item>(item)? {
         syn::Item::Impl(block) => Ok(block),

@@ -20,6 +20,11 @@ pub(super) fn validate(block: &ItemImpl, errors: &Errors) {
     Refusal { errors }.visit_item_impl(block);
 }
 
+/// As [`validate`], for code that belongs to no shared struct.
+pub(super) fn code(item: &syn::Item, errors: &Errors) {
+    Refusal { errors }.visit_item(item);
+}
+
 /// A method gets `&self`: all cores call it on the same value.
 fn receiver(signature: &Signature, errors: &Errors) {
     const WHY: &str = "every core calls it on the same value at the same time";

@@ -1,0 +1,78 @@
+//! The fixed list of names that an instrumented module means differently, and the names that make a type state of its own.
+//!
+//! Invariant: what replaces a name has the same shape, so that the lines which use it stay as they are.
+//!
+//! ```text
+//! std::sync::{Mutex, RwLock, their guards}, std::sync::atomic::Atomic*      the tracked types
+//! std::collections::{HashMap, HashSet, hash_map}                             ftmb's, with an order that replays
+//! std::time::{Instant, SystemTime}                                           ftmb's: the packet's arrival
+//! parking_lot, dashmap, hashbrown                                            ftmb's types of the same shape
+//! ```
+
+/// Module, names in it, and where in `ftmb::__private` their counterparts are.
+const NAMES: &[(&[&str], &[&str], &str)] = &[
+    (&["std", "sync"], &["Mutex", "MutexGuard", "RwLock", "RwLockReadGuard", "RwLockWriteGuard"], "sync"),
+    (&["std", "sync", "atomic"], ATOMICS, "sync"),
+    (&["std", "collections"], &["HashMap", "HashSet", "hash_map"], "collections"),
+    (&["std", "time"], &["Instant", "SystemTime"], "time"),
+];
+
+const ATOMICS: &[&str] = &[
+    "AtomicBool",
+    "AtomicU8",
+    "AtomicU16",
+    "AtomicU32",
+    "AtomicU64",
+    "AtomicUsize",
+    "AtomicI8",
+    "AtomicI16",
+    "AtomicI32",
+    "AtomicI64",
+    "AtomicIsize",
+];
+
+/// Crates that ftmb has drop-in modules for.
+const CRATES: &[&str] = &["parking_lot", "dashmap", "hashbrown"];
+
+/// How a path continues in `ftmb::__private`: the module there, and how many leading segments it stands for.
+pub(super) fn counterpart(path: &[String]) -> Option<(&'static str, usize)> {
+    if let Some(name) = path.first().and_then(|first| CRATES.iter().find(|name| *name == first)) {
+        return (path.len() > 1).then_some((*name, 1));
+    }
+    let first = match path.first().map(String::as_str)? {
+        "core" => "std",
+        first => first,
+    };
+    let (module, _, room) = NAMES.iter().find(|(module, names, _)| {
+        path.len() > module.len()
+            && module[0] == first
+            && module[1..].iter().zip(&path[1..]).all(|(known, found)| known == found)
+            && names.contains(&path[module.len()].as_str())
+    })?;
+    Some((*room, module.len()))
+}
+
+/// What `use path::*` would have to import from ftmb: names and where they are.
+pub(super) fn in_glob(path: &[String]) -> Option<(&'static [&'static str], &'static str)> {
+    NAMES.iter().find(|(module, ..)| *module == path).map(|(_, names, room)| (*names, *room))
+}
+
+/// Whether paths with a counterpart may begin with this one.
+pub(super) fn leads_to_counterparts(path: &[String]) -> bool {
+    let below =
+        |module: &[&str]| module.len() >= path.len() && module.iter().zip(path).all(|(known, found)| known == found);
+    NAMES.iter().any(|(module, ..)| below(module)) || CRATES.iter().any(|name| below(&[name]))
+}
+
+/// Types that guard their own data: a struct that holds one is shared state, not data.
+pub(super) fn is_lock(name: &str) -> bool {
+    matches!(
+        name,
+        "Mutex" | "RwLock" | "ReentrantMutex" | "FairMutex" | "DashMap" | "ShardedMap" | "Counter" | "PerCore"
+    ) || name.starts_with("Atomic")
+}
+
+/// Types that change behind a shared reference, and that shared state cannot hold: handed on, so that the message says why.
+pub(super) fn changes_unseen(name: &str) -> bool {
+    matches!(name, "OnceLock" | "Once" | "OnceCell" | "Condvar" | "Barrier" | "SyncSender" | "Sender" | "Receiver")
+}
