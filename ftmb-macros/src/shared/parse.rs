@@ -5,6 +5,7 @@
 use proc_macro2::TokenStream;
 use syn::{Attribute, Fields, Ident, ItemStruct, Type, Visibility};
 
+use crate::drop_in::DropIn;
 use crate::errors::{Errors, head};
 use crate::field_type::field_name;
 use crate::options::Options;
@@ -38,6 +39,8 @@ pub(super) struct Shared {
     pub(super) options: Options,
     /// Empty if the struct's fields have no names.
     pub(super) fields: Vec<Field>,
+    /// Imports that keep the user's own in use.
+    pub(super) imports: TokenStream,
 }
 
 pub(super) fn parse(arguments: TokenStream, item: TokenStream, errors: &Errors) -> syn::Result<Shared> {
@@ -53,8 +56,16 @@ pub(super) fn parse(arguments: TokenStream, item: TokenStream, errors: &Errors) 
         }
     };
     let mut fields = Vec::new();
+    let mut drop_in = DropIn::new(&options, errors);
     for (index, field) in item.fields.iter_mut().enumerate() {
-        let role = take_role(&mut field.attrs, errors);
+        let mut role = take_role(&mut field.attrs, errors);
+        let before = errors.count();
+        if role != Role::Config {
+            drop_in.replace_type(&mut field.ty);
+        }
+        if errors.count() > before {
+            role = Role::Refused;
+        }
         let Some(ident) = field.ident.clone() else { continue };
         fields.push(Field {
             name: field_name(Some(&ident), index),
@@ -73,7 +84,8 @@ pub(super) fn parse(arguments: TokenStream, item: TokenStream, errors: &Errors) 
             "write `struct Name { field: Type }`",
         );
     }
-    Ok(Shared { item, options, fields })
+    let imports = drop_in.keep_imports();
+    Ok(Shared { item, options, fields, imports })
 }
 
 /// Reads and removes the `#[ftmb(...)]` attributes of a field.
