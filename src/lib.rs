@@ -13,10 +13,14 @@ mod app;
 mod bells;
 mod cli;
 pub mod config;
+pub mod dashmap;
 mod demo;
 mod error;
+pub mod hashbrown;
+pub mod parking_lot;
 mod roles;
 pub mod scenario;
+pub mod std;
 pub mod testing;
 
 pub use app::App;
@@ -40,6 +44,7 @@ pub mod prelude {
 /// What the macros expand to. Not a public interface.
 #[doc(hidden)]
 pub mod __private {
+    pub use crate::{dashmap, hashbrown, parking_lot, std};
     pub use ftmb_runtime::annotate::*;
     pub use ftmb_runtime::state::{Extent, Layout, Piece, PieceWriter, State, StateError, whole};
     pub use ftmb_runtime::sync::{Declared, PerCore, STATICS, Shared, Static, Tracked, Walker};

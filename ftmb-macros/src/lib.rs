@@ -45,6 +45,7 @@
 
 #![forbid(unsafe_code)]
 
+mod drop_in;
 mod errors;
 #[cfg(test)]
 mod expansion_tests;

@@ -1,4 +1,4 @@
-//! The options in the parentheses of an attribute: `crate = path`.
+//! The options in the parentheses of an attribute: `crate = path`, `locks = "parking_lot"`.
 //!
 //! Invariant: an unknown option is an error, never ignored.
 
@@ -9,27 +9,32 @@ use syn::parse::Parser;
 
 use crate::errors::Errors;
 
-/// Where generated code finds the facade.
+/// What the user says about the code around.
 pub(crate) struct Options {
     /// The facade: `::ftmb` unless the user says otherwise.
     pub(crate) facade: syn::Path,
+    /// Whether `Mutex` and `RwLock` without a path are `parking_lot`'s.
+    pub(crate) parking_lot: bool,
 }
 
 impl Options {
     pub(crate) fn new() -> Self {
-        Self { facade: syn::parse_quote!(::ftmb) }
+        Self { facade: syn::parse_quote!(::ftmb), parking_lot: false }
     }
 
     /// Reads an attribute's arguments.
     pub(crate) fn parse(arguments: TokenStream, attribute: &str, errors: &Errors) -> Self {
         let mut options = Self::new();
         let parser = syn::meta::parser(|meta| {
-            if options.meta(&meta)? {
+            let of_code = attribute != "state";
+            if options.meta(&meta)? || (of_code && options.locks(&meta)?) {
                 return Ok(());
             }
-            Err(meta.error(format!(
-                "unknown option: `#[ftmb::{attribute}]` would ignore it\nhelp: the only option is `crate = path`"
-            )))
+            let known = match of_code {
+                true => "the options are `crate = path` and `locks = \"parking_lot\"`",
+                false => "the only option is `crate = path`",
+            };
+            Err(meta.error(format!("unknown option: `#[ftmb::{attribute}]` would ignore it\nhelp: {known}")))
         });
         if let Err(error) = parser.parse2(arguments) {
             errors.add(error);
@@ -47,6 +52,28 @@ impl Options {
             value.parse::<syn::LitStr>()?.parse()?
         } else {
             syn::Path::parse_mod_style(value)?
+        };
+        Ok(true)
+    }
+
+    /// Takes `locks = "parking_lot"` or `"std"`; false if `meta` is something else.
+    fn locks(&mut self, meta: &ParseNestedMeta<'_>) -> syn::Result<bool> {
+        if !meta.path.is_ident("locks") {
+            return Ok(false);
+        }
+        let value: syn::LitStr = meta.value()?.parse()?;
+        self.parking_lot = match value.value().as_str() {
+            "parking_lot" => true,
+            "std" => false,
+            other => {
+                return Err(syn::Error::new(
+                    value.span(),
+                    format!(
+                        "`{other}` is not a crate whose locks ftmb has: they would go unrecorded\n\
+                         help: write \"parking_lot\" or \"std\", which is the default"
+                    ),
+                ));
+            }
         };
         Ok(true)
     }

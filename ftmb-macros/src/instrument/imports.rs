@@ -96,22 +96,19 @@ impl Scope {
         self.defined.contains(name)
     }
 
-    /// What an expression or type that is written as `path` has to be replaced by: the room in `ftmb::__private` and the
-    /// number of leading segments. Names whose import was replaced already mean the right thing.
-    pub(super) fn counterpart(&self, path: &[String], absolute: bool) -> Option<(&'static str, usize)> {
+    /// What an expression or type that is written as `path` has to be replaced by: a module of `ftmb::__private`, and the
+    /// segments in it. Names whose import was replaced already mean the right thing.
+    pub(super) fn counterpart(&self, path: &[String], absolute: bool) -> Option<(&'static str, Vec<String>)> {
         let first = path.first()?;
-        if absolute {
-            return known::counterpart(path);
-        }
-        if self.defines(first) {
+        if !absolute && self.defines(first) {
             return None;
         }
-        let Some(imported) = self.imported.get(first) else { return known::counterpart(path) };
-        if known::counterpart(imported).is_some() {
-            return None;
-        }
-        let (room, segments) = known::counterpart(&self.resolve(path))?;
-        Some((room, (segments + 1).checked_sub(imported.len())?))
+        let full = match self.imported.get(first).filter(|_| !absolute) {
+            Some(imported) if known::counterpart(imported).is_some() => return None,
+            Some(_) => self.resolve(path),
+            None => path.to_vec(),
+        };
+        Some((known::counterpart(&full)?, full.into_iter().skip(1).collect()))
     }
 
     /// The full path of a source of non-determinism that is imported under a name which does not tell.
@@ -153,12 +150,12 @@ impl Scope {
         let own = leaf.name().is_some_and(|name| path.first() == Some(&name));
         let path = if leading_colon.is_some() || own { path } else { self.resolve(&path) };
         if leaf.glob {
-            if let Some((names, room)) = known::in_glob(&path) {
+            if let Some(names) = known::in_glob(&path) {
                 let names = names.iter().filter(|name| !self.imported.contains_key(**name) && !self.defines(name));
-                let room = Ident::new(room, span);
+                let module: Vec<Ident> = path[1..].iter().map(|name| Ident::new(name, span)).collect();
                 let explicit = names.map(|name| {
                     let name = Ident::new(name, Span::call_site());
-                    quote_spanned!(span=> #[allow(unused_imports)] #(#attrs)* #vis use #private::#room::#name;)
+                    quote_spanned!(span=> #[allow(unused_imports)] #(#attrs)* #vis use #private::std #(::#module)*::#name;)
                 });
                 let (explicit, path) = (explicit.collect::<TokenStream>(), &leaf.path);
                 return Some(quote_spanned! {span=>
@@ -168,13 +165,13 @@ impl Scope {
                     #explicit
                 });
             }
-            let (room, _) = known::counterpart(&[path.as_slice(), &["*".to_owned()]].concat())?;
-            let (room, rest) = (Ident::new(room, span), leaf.path.iter().skip(1));
+            let room = Ident::new(known::counterpart(&[path.as_slice(), &["*".to_owned()]].concat())?, span);
+            let rest = path[1..].iter().map(|name| Ident::new(name, span));
             return Some(quote_spanned!(span=> #(#attrs)* #vis use #private::#room #(::#rest)*::*;));
         }
         let rename = leaf.rename.iter();
-        if let Some((room, segments)) = known::counterpart(&path) {
-            let (room, rest) = (Ident::new(room, span), path[segments..].iter().map(|name| Ident::new(name, span)));
+        if let Some(room) = known::counterpart(&path) {
+            let (room, rest) = (Ident::new(room, span), path[1..].iter().map(|name| Ident::new(name, span)));
             return Some(quote_spanned!(span=> #(#attrs)* #vis use #private::#room #(::#rest)* #(as #rename)*;));
         }
         // What is used through a module, or replaced where it is called, may leave its import unused.

@@ -9,12 +9,12 @@
 //! parking_lot, dashmap, hashbrown                                            ftmb's types of the same shape
 //! ```
 
-/// Module, names in it, and where in `ftmb::__private` their counterparts are.
-const NAMES: &[(&[&str], &[&str], &str)] = &[
-    (&["std", "sync"], &["Mutex", "MutexGuard", "RwLock", "RwLockReadGuard", "RwLockWriteGuard"], "sync"),
-    (&["std", "sync", "atomic"], ATOMICS, "sync"),
-    (&["std", "collections"], &["HashMap", "HashSet", "hash_map"], "collections"),
-    (&["std", "time"], &["Instant", "SystemTime"], "time"),
+/// Modules of std, and the names in them that ftmb has its own version of, at the same path in `ftmb::std`.
+const NAMES: &[(&[&str], &[&str])] = &[
+    (&["std", "sync"], &["Mutex", "MutexGuard", "RwLock", "RwLockReadGuard", "RwLockWriteGuard"]),
+    (&["std", "sync", "atomic"], ATOMICS),
+    (&["std", "collections"], &["HashMap", "HashSet", "hash_map"]),
+    (&["std", "time"], &["Instant", "SystemTime", "SystemTimeError", "UNIX_EPOCH"]),
 ];
 
 const ATOMICS: &[&str] = &[
@@ -34,34 +34,32 @@ const ATOMICS: &[&str] = &[
 /// Crates that ftmb has drop-in modules for.
 const CRATES: &[&str] = &["parking_lot", "dashmap", "hashbrown"];
 
-/// How a path continues in `ftmb::__private`: the module there, and how many leading segments it stands for.
-pub(super) fn counterpart(path: &[String]) -> Option<(&'static str, usize)> {
-    if let Some(name) = path.first().and_then(|first| CRATES.iter().find(|name| *name == first)) {
-        return (path.len() > 1).then_some((*name, 1));
+/// The module of `ftmb::__private` that a path's first segment is replaced by, if what it names has a counterpart there.
+pub(super) fn counterpart(path: &[String]) -> Option<&'static str> {
+    let first = path.first().map(String::as_str)?;
+    if let Some(name) = CRATES.iter().find(|name| **name == first) {
+        return (path.len() > 1).then_some(*name);
     }
-    let first = match path.first().map(String::as_str)? {
-        "core" => "std",
-        first => first,
-    };
-    let (module, _, room) = NAMES.iter().find(|(module, names, _)| {
+    let first = if first == "core" { "std" } else { first };
+    let known = NAMES.iter().any(|(module, names)| {
         path.len() > module.len()
             && module[0] == first
             && module[1..].iter().zip(&path[1..]).all(|(known, found)| known == found)
             && names.contains(&path[module.len()].as_str())
-    })?;
-    Some((*room, module.len()))
+    });
+    known.then_some("std")
 }
 
-/// What `use path::*` would have to import from ftmb: names and where they are.
-pub(super) fn in_glob(path: &[String]) -> Option<(&'static [&'static str], &'static str)> {
-    NAMES.iter().find(|(module, ..)| *module == path).map(|(_, names, room)| (*names, *room))
+/// The names that `use path::*` would have to import from ftmb.
+pub(super) fn in_glob(path: &[String]) -> Option<&'static [&'static str]> {
+    NAMES.iter().find(|(module, _)| *module == path).map(|(_, names)| *names)
 }
 
 /// Whether paths with a counterpart may begin with this one.
 pub(super) fn leads_to_counterparts(path: &[String]) -> bool {
     let below =
         |module: &[&str]| module.len() >= path.len() && module.iter().zip(path).all(|(known, found)| known == found);
-    NAMES.iter().any(|(module, ..)| below(module)) || CRATES.iter().any(|name| below(&[name]))
+    NAMES.iter().any(|(module, _)| below(module)) || CRATES.iter().any(|name| below(&[name]))
 }
 
 /// Types that guard their own data: a struct that holds one is shared state, not data.

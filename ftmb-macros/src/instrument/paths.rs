@@ -4,7 +4,7 @@
 
 use syn::spanned::Spanned;
 use syn::visit_mut::{self, VisitMut};
-use syn::{Block, ExprPath, Ident, Item, ItemMod, Path, PathArguments, Stmt};
+use syn::{Block, ExprPath, Ident, Item, ItemMod, Path, PathArguments, PathSegment, Stmt};
 
 use super::imports::{Scope, room};
 use super::is_excluded;
@@ -88,13 +88,19 @@ impl VisitMut for Paths<'_> {
 
     fn visit_path_mut(&mut self, path: &mut Path) {
         visit_mut::visit_path_mut(self, path);
-        let Some((found, segments)) = self.scope.counterpart(&names(path), path.leading_colon.is_some()) else {
-            return;
-        };
+        let Some((found, full)) = self.scope.counterpart(&names(path), path.leading_colon.is_some()) else { return };
         let span = path.segments[0].ident.span();
         let start = room(found, span, self.options);
-        let rest = path.segments.iter().skip(segments);
-        let rest: Vec<_> = rest.collect();
+        // A renamed or nested import stands for several segments, none of which has arguments.
+        let written = path.segments.iter().rev().map(|segment| (segment.ident.span(), segment.arguments.clone()));
+        let written = written.chain(std::iter::repeat((span, PathArguments::None)));
+        let mut rest: Vec<PathSegment> = full
+            .iter()
+            .rev()
+            .zip(written)
+            .map(|(name, (span, arguments))| PathSegment { ident: Ident::new(name, span), arguments })
+            .collect();
+        rest.reverse();
         *path = syn::parse_quote_spanned!(span=> #start #(::#rest)*);
     }
 

@@ -16,13 +16,17 @@ use syn::visit_mut::VisitMut;
 use syn::{GenericParam, ImplItem, ItemImpl, Type, TypeParamBound};
 
 use self::rewrite::{Rewriter, SelfType};
+use crate::drop_in::DropIn;
 use crate::errors::{Errors, head, with_original};
 use crate::options::Options;
 
 pub(crate) fn middlebox(arguments: TokenStream, item: TokenStream) -> TokenStream {
     let errors = Errors::new();
     let options = Options::parse(arguments, "middlebox", &errors);
-    let mut block = match parse(item.clone()) {
+    let mut drop_in = DropIn::new(&options, &errors);
+    let replaced = drop_in.replace(item.clone());
+    let imports = drop_in.keep_imports();
+    let mut block = match parse(replaced) {
         Ok(block) => block,
         Err(error) => {
             let mut tokens = errors.into_tokens();
@@ -34,6 +38,7 @@ pub(crate) fn middlebox(arguments: TokenStream, item: TokenStream) -> TokenStrea
     expand(&mut block, &options, &errors);
     let assertion = if errors.any() { TokenStream::new() } else { shared_assertion(&block, &options) };
     let mut tokens = errors.into_tokens();
+    tokens.extend(imports);
     block.to_tokens(&mut tokens);
     tokens.extend(assertion);
     tokens

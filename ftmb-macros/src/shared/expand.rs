@@ -51,25 +51,27 @@ pub(super) fn expand(shared: &Shared) -> TokenStream {
         declared.ty = compiled;
     }
     let name = &item.ident;
+    let imports = &shared.imports;
     let (impl_generics, type_generics, where_clause) = generics.split_for_impl();
     quote! {
+        #imports
         #item
         #[doc(hidden)]
         #[allow(non_snake_case, dead_code, unreachable_pub, clippy::all, clippy::pedantic)]
         impl #impl_generics #name #type_generics #where_clause {
             #constructors
         }
+        impl #impl_generics #private::Shared for #name #type_generics #where_clause {
+            fn walk<'__ftmb>(&'__ftmb self, walker: &mut #private::Walker<'__ftmb>) {
+                let _ = &walker;
+                #walk
+            }
+        }
         impl #impl_generics #private::Shareable for #name #type_generics #where_clause {
             type Kind = #private::Locks;
             type Stored = Self;
             fn into_stored(self) -> Self {
                 self
-            }
-        }
-        impl #impl_generics #private::Shared for #name #type_generics #where_clause {
-            fn walk<'__ftmb>(&'__ftmb self, walker: &mut #private::Walker<'__ftmb>) {
-                let _ = &walker;
-                #walk
             }
         }
     }

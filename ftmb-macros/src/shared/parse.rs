@@ -6,6 +6,7 @@ use proc_macro2::TokenStream;
 use syn::spanned::Spanned;
 use syn::{Attribute, ItemStruct, Member, Type, Visibility};
 
+use crate::drop_in::DropIn;
 use crate::errors::{Errors, head};
 use crate::field_type::field_name;
 use crate::options::Options;
@@ -39,6 +40,8 @@ pub(super) struct Shared {
     pub(super) item: ItemStruct,
     pub(super) options: Options,
     pub(super) fields: Vec<Field>,
+    /// Imports that keep the user's own in use.
+    pub(super) imports: TokenStream,
 }
 
 pub(super) fn parse(arguments: TokenStream, item: TokenStream, errors: &Errors) -> syn::Result<Shared> {
@@ -54,8 +57,16 @@ pub(super) fn parse(arguments: TokenStream, item: TokenStream, errors: &Errors) 
         }
     };
     let mut fields = Vec::new();
+    let mut drop_in = DropIn::new(&options, errors);
     for (index, field) in item.fields.iter_mut().enumerate() {
-        let role = take_role(&mut field.attrs, errors);
+        let mut role = take_role(&mut field.attrs, errors);
+        let before = errors.count();
+        if role != Role::Config {
+            drop_in.replace_type(&mut field.ty);
+        }
+        if errors.count() > before {
+            role = Role::Refused;
+        }
         let name = field_name(field.ident.as_ref(), index);
         let by_number = || Member::Unnamed(syn::Index { index: index as u32, span: field.ty.span() });
         fields.push(Field {
@@ -67,7 +78,8 @@ pub(super) fn parse(arguments: TokenStream, item: TokenStream, errors: &Errors) 
             cfgs: field.attrs.iter().filter(|attribute| attribute.path().is_ident("cfg")).cloned().collect(),
         });
     }
-    Ok(Shared { item, options, fields })
+    let imports = drop_in.keep_imports();
+    Ok(Shared { item, options, fields, imports })
 }
 
 /// Reads and removes the `#[ftmb(...)]` attributes of a field.

@@ -3,10 +3,11 @@
 //! Invariant: the initialiser is evaluated once for each instance, never for the process; its type is the one written.
 
 use proc_macro2::{Span, TokenStream};
-use quote::{format_ident, quote, quote_spanned};
+use quote::{ToTokens, format_ident, quote, quote_spanned};
 use syn::spanned::Spanned;
 use syn::{Attribute, Expr, GenericArgument, ItemStatic, PathArguments, StaticMutability, Type};
 
+use crate::drop_in::DropIn;
 use crate::errors::Errors;
 use crate::field_type::{field_name, refuse_unrestorable_static};
 use crate::options::Options;
@@ -14,6 +15,12 @@ use crate::options::Options;
 pub(super) fn shared(arguments: TokenStream, mut item: ItemStatic) -> TokenStream {
     let errors = Errors::new();
     let options = Options::parse(arguments, "shared", &errors);
+    let mut drop_in = DropIn::new(&options, &errors);
+    drop_in.replace_type(&mut item.ty);
+    if let Ok(value) = syn::parse2(drop_in.replace(item.expr.to_token_stream())) {
+        *item.expr = value;
+    }
+    let imports = drop_in.keep_imports();
     let name = field_name(Some(&item.ident), 0);
     let (ty, value) = value(&item);
     validate(&mut item, &ty, &name, &errors);
@@ -23,6 +30,7 @@ pub(super) fn shared(arguments: TokenStream, mut item: ItemStatic) -> TokenStrea
         return tokens;
     }
     let mut tokens = errors.into_tokens();
+    tokens.extend(imports);
     tokens.extend(expand(&item, &name, &ty, &value, &options));
     tokens
 }

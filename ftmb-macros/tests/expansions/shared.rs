@@ -35,16 +35,6 @@ where
         ::ftmb::__private::track::<u64>(value)
     }
 }
-impl<T> ::ftmb::__private::Shareable for Nat<T>
-where
-    T: ::ftmb::__private::Plain,
-{
-    type Kind = ::ftmb::__private::Locks;
-    type Stored = Self;
-    fn into_stored(self) -> Self {
-        self
-    }
-}
 impl<T> ::ftmb::__private::Shared for Nat<T>
 where
     T: ::ftmb::__private::Plain,
@@ -54,5 +44,15 @@ where
         walker.field("flows", &self.flows);
         walker.field("cache", &self.cache);
         #[cfg(unix)] walker.field("type", &self.r#type);
+    }
+}
+impl<T> ::ftmb::__private::Shareable for Nat<T>
+where
+    T: ::ftmb::__private::Plain,
+{
+    type Kind = ::ftmb::__private::Locks;
+    type Stored = Self;
+    fn into_stored(self) -> Self {
+        self
     }
 }

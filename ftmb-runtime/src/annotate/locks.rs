@@ -26,6 +26,22 @@ impl<T: Storable> Shareable for std::sync::RwLock<T> {
     }
 }
 
+macro_rules! bare {
+    ($($name:ident)*) => {$(
+        #[diagnostic::do_not_recommend]
+        impl<T: Storable> Shareable for sync::bare::$name<T> {
+            type Kind = Locks;
+            type Stored = sync::bare::$name<T::Stored>;
+
+            fn into_stored(self) -> Self::Stored {
+                sync::bare::$name::new(self.into_inner().into_stored())
+            }
+        }
+    )*};
+}
+
+bare! { Mutex RwLock }
+
 macro_rules! atomics {
     ($($name:ident)*) => {$(
         #[diagnostic::do_not_recommend]

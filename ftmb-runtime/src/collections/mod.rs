@@ -7,7 +7,9 @@ mod changes;
 pub mod hash_map;
 mod hash_set;
 mod index_pool;
+pub mod sharded_map;
 
 pub use hash_map::HashMap;
 pub use hash_set::HashSet;
 pub use index_pool::{IndexPool, PoolError};
+pub use sharded_map::ShardedMap;

@@ -4,10 +4,12 @@
 //! recorded by the core that runs on the thread. Threads that run no core may only construct, or peek.
 
 mod atomics;
+pub mod bare;
 mod counter;
 pub(crate) mod current;
 mod head;
 pub(crate) mod held;
+mod mapped;
 mod mutex;
 mod per_core;
 mod raw;
@@ -26,6 +28,8 @@ pub use atomics::{
 };
 pub use counter::Counter;
 pub use head::Head;
+pub(crate) use mapped::PartGuard;
+pub use mapped::{MappedMutexGuard, MappedRwLockReadGuard, MappedRwLockWriteGuard};
 pub use mutex::{Mutex, MutexGuard, MutexPeek};
 pub use per_core::{PerCore, PerCoreMut};
 pub use registry::{Shared, Table, TableError, Walker};

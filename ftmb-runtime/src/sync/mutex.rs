@@ -198,13 +198,32 @@ impl<T> fmt::Debug for Mutex<T> {
 /// A section of a [`Mutex`]; ends when dropped.
 #[must_use = "if unused the section ends at once"]
 pub struct MutexGuard<'a, T> {
-    mutex: &'a Mutex<T>,
-    word: Option<Word>,
+    pub(super) mutex: &'a Mutex<T>,
+    pub(super) word: Option<Word>,
     not_send: PhantomData<*const ()>,
 }
 
 // SAFETY: a shared guard gives out `&T` only. Test: the compiler's (`T: Sync` is required).
 unsafe impl<T: Sync> Sync for MutexGuard<'_, T> {}
+
+/// Ends a section, `word` if it was recorded.
+#[inline]
+pub(super) fn leave(head: &Head, raw: &RawMutex, word: Option<Word>) {
+    let Some(word) = word else { return raw.unlock() };
+    let exit_count = word.count().wrapping_add(1);
+    current::with(|core| match core {
+        Some(core) if !core.special.get() => {
+            core.end(word, exit_count);
+            raw.unlock();
+        }
+        Some(core) => {
+            head::end_special(core, head, word, exit_count);
+            raw.unlock();
+            head::after_end_special(core);
+        }
+        None => raw.unlock(),
+    });
+}
 
 impl<T> Deref for MutexGuard<'_, T> {
     type Target = T;
@@ -227,21 +246,7 @@ impl<T> DerefMut for MutexGuard<'_, T> {
 impl<T> Drop for MutexGuard<'_, T> {
     #[inline]
     fn drop(&mut self) {
-        let Mutex { raw, head, .. } = self.mutex;
-        let Some(word) = self.word else { return raw.unlock() };
-        let exit_count = word.count().wrapping_add(1);
-        current::with(|core| match core {
-            Some(core) if !core.special.get() => {
-                core.end(word, exit_count);
-                raw.unlock();
-            }
-            Some(core) => {
-                head::end_special(core, head, word, exit_count);
-                raw.unlock();
-                head::after_end_special(core);
-            }
-            None => raw.unlock(),
-        });
+        leave(&self.mutex.head, &self.mutex.raw, self.word);
     }
 }
 

@@ -3,8 +3,6 @@
 use std::cell::UnsafeCell;
 use std::fmt;
 use std::marker::PhantomData;
-use std::mem::ManuallyDrop;
-use std::ops::{Deref, DerefMut};
 use std::panic::Location;
 use std::sync::{LockResult, TryLockError, TryLockResult};
 
@@ -15,6 +13,11 @@ use super::sleepers::Sleepers;
 use crate::determinant::{DrawTag, Word};
 use crate::recorder::Core;
 use crate::replayer::Logged;
+
+mod guards;
+
+pub use guards::{RwLockPeek, RwLockReadGuard, RwLockWriteGuard};
+pub(super) use guards::{leave_exclusive, leave_shared};
 
 /// A reader/writer lock whose sections are recorded. Same shape as [`std::sync::RwLock`]; never poisoned; writers are preferred,
 /// but a core that is inside shared may enter shared again.
@@ -61,7 +64,13 @@ impl<T> RwLock<T> {
     #[inline]
     #[track_caller]
     pub fn read(&self) -> LockResult<RwLockReadGuard<'_, T>> {
-        let place = Location::caller();
+        Ok(self.read_at(Location::caller()))
+    }
+
+    /// Enters shared for whoever called at `place`.
+    #[inline]
+    #[track_caller]
+    pub(crate) fn read_at(&self, place: &'static Location<'static>) -> RwLockReadGuard<'_, T> {
         let word = current::with(|core| match core {
             Some(core) => Some(self.enter_shared(core, place)),
             None => {
@@ -70,7 +79,7 @@ impl<T> RwLock<T> {
                 None
             }
         });
-        Ok(RwLockReadGuard { lock: self, word, not_send: PhantomData })
+        RwLockReadGuard { lock: self, word, not_send: PhantomData }
     }
 
     #[inline]
@@ -127,7 +136,13 @@ impl<T> RwLock<T> {
     #[inline]
     #[track_caller]
     pub fn write(&self) -> LockResult<RwLockWriteGuard<'_, T>> {
-        let place = Location::caller();
+        Ok(self.write_at(Location::caller()))
+    }
+
+    /// Enters exclusively for whoever called at `place`.
+    #[inline]
+    #[track_caller]
+    pub(crate) fn write_at(&self, place: &'static Location<'static>) -> RwLockWriteGuard<'_, T> {
         let word = current::with(|core| match core {
             Some(core) => Some(self.enter_exclusive(core, place)),
             None => {
@@ -136,7 +151,7 @@ impl<T> RwLock<T> {
                 None
             }
         });
-        Ok(RwLockWriteGuard { lock: self, word, not_send: PhantomData })
+        RwLockWriteGuard { lock: self, word, not_send: PhantomData }
     }
 
     #[inline]
@@ -340,152 +355,5 @@ impl<T> From<T> for RwLock<T> {
 impl<T> fmt::Debug for RwLock<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("RwLock").field("id", &self.head.id()).finish_non_exhaustive()
-    }
-}
-
-/// A shared section of a [`RwLock`]; ends when dropped.
-#[must_use = "if unused the section ends at once"]
-pub struct RwLockReadGuard<'a, T> {
-    lock: &'a RwLock<T>,
-    word: Option<Word>,
-    not_send: PhantomData<*const ()>,
-}
-
-// SAFETY: gives out `&T` only. Test: the compiler's (`T: Sync` is required).
-unsafe impl<T: Sync> Sync for RwLockReadGuard<'_, T> {}
-
-impl<T> Deref for RwLockReadGuard<'_, T> {
-    type Target = T;
-    #[inline]
-    fn deref(&self) -> &T {
-        // SAFETY: the guard holds the raw lock shared. Test: `two_cores_never_share_a_section`.
-        unsafe { &*self.lock.value.get() }
-    }
-}
-
-impl<T> Drop for RwLockReadGuard<'_, T> {
-    #[inline]
-    fn drop(&mut self) {
-        let (head, raw) = (&self.lock.head, self.lock.raw());
-        let Some(word) = self.word else { return raw.unlock_read() };
-        current::with(|core| match core {
-            Some(core) if !core.special.get() => {
-                core.held.remove(word.id());
-                core.end(word, word.count());
-                raw.unlock_read();
-            }
-            Some(core) => {
-                core.held.remove(word.id());
-                head::end_special(core, head, word, word.count());
-                raw.unlock_read();
-                head::after_end_special(core);
-            }
-            None => raw.unlock_read(),
-        });
-    }
-}
-
-impl<T: fmt::Debug> fmt::Debug for RwLockReadGuard<'_, T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        (**self).fmt(f)
-    }
-}
-
-/// An exclusive section of a [`RwLock`]; ends when dropped.
-#[must_use = "if unused the section ends at once"]
-pub struct RwLockWriteGuard<'a, T> {
-    lock: &'a RwLock<T>,
-    word: Option<Word>,
-    not_send: PhantomData<*const ()>,
-}
-
-// SAFETY: a shared guard gives out `&T` only. Test: the compiler's (`T: Sync` is required).
-unsafe impl<T: Sync> Sync for RwLockWriteGuard<'_, T> {}
-
-impl<'a, T> RwLockWriteGuard<'a, T> {
-    /// Ends the exclusive section and begins a shared one, with no writer in between.
-    #[track_caller]
-    pub fn downgrade(this: Self) -> RwLockReadGuard<'a, T> {
-        let place = Location::caller();
-        let this = ManuallyDrop::new(this);
-        let (lock, raw) = (this.lock, this.lock.raw());
-        let recorded =
-            this.word.and_then(|word| current::with(|core| core.map(|core| lock.downgrade(core, word, place))));
-        if recorded.is_none() {
-            raw.downgrade();
-        }
-        let word = recorded;
-        RwLockReadGuard { lock, word, not_send: PhantomData }
-    }
-}
-
-impl<T> Deref for RwLockWriteGuard<'_, T> {
-    type Target = T;
-    #[inline]
-    fn deref(&self) -> &T {
-        // SAFETY: the guard holds the raw lock exclusively. Test: `two_cores_never_share_a_section`.
-        unsafe { &*self.lock.value.get() }
-    }
-}
-
-impl<T> DerefMut for RwLockWriteGuard<'_, T> {
-    #[inline]
-    fn deref_mut(&mut self) -> &mut T {
-        self.lock.head.touch();
-        // SAFETY: the guard holds the raw lock exclusively, and `&mut self` makes this the only reference. Same test.
-        unsafe { &mut *self.lock.value.get() }
-    }
-}
-
-impl<T> Drop for RwLockWriteGuard<'_, T> {
-    #[inline]
-    fn drop(&mut self) {
-        let (head, raw) = (&self.lock.head, self.lock.raw());
-        let Some(word) = self.word else { return raw.unlock_write() };
-        let exit_count = word.count().wrapping_add(1);
-        current::with(|core| match core {
-            Some(core) if !core.special.get() => {
-                core.end(word, exit_count);
-                raw.unlock_write();
-            }
-            Some(core) => {
-                head::end_special(core, head, word, exit_count);
-                raw.unlock_write();
-                head::after_end_special(core);
-            }
-            None => raw.unlock_write(),
-        });
-    }
-}
-
-impl<T: fmt::Debug> fmt::Debug for RwLockWriteGuard<'_, T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        (**self).fmt(f)
-    }
-}
-
-/// A look at the value of a [`RwLock`] from outside.
-#[must_use = "if unused nothing is seen"]
-pub struct RwLockPeek<'a, T> {
-    lock: &'a RwLock<T>,
-}
-
-impl<T> Deref for RwLockPeek<'_, T> {
-    type Target = T;
-    fn deref(&self) -> &T {
-        // SAFETY: holds the raw lock shared. Test: `peek_sees_the_value_and_counts_nothing`.
-        unsafe { &*self.lock.value.get() }
-    }
-}
-
-impl<T> Drop for RwLockPeek<'_, T> {
-    fn drop(&mut self) {
-        self.lock.raw().unlock_read();
-    }
-}
-
-impl<T: fmt::Debug> fmt::Debug for RwLockPeek<'_, T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        (**self).fmt(f)
     }
 }

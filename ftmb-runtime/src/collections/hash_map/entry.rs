@@ -170,7 +170,7 @@ impl<'a, K: Eq + Hash, V> Entry<'a, K, V> {
 }
 
 /// Why an occupied entry's bucket cannot be empty.
-const HELD: &str = "an entry that is held stays in its bucket";
+pub(in crate::collections) const HELD: &str = "an entry that is held stays in its bucket";
 
 impl<'a, K: Eq + Hash, V> OccupiedEntry<'a, K, V> {
     #[inline]

@@ -9,6 +9,7 @@
 mod access;
 mod convert;
 mod entry;
+mod held;
 mod iter;
 mod places;
 mod restore;
@@ -24,12 +25,13 @@ use std::hash::Hash;
 
 use hashbrown::HashTable;
 
+pub(super) use entry::HELD;
 pub use entry::{Entry, OccupiedEntry, VacantEntry};
 pub use iter::{Drain, IntoIter, IntoKeys, IntoValues, Iter, IterMut, Keys, Values, ValuesMut};
 use places::{Place, Places};
 use restore::Restoring;
 use seed::Seed;
-use slot::Slot;
+pub(super) use slot::Slot;
 
 use super::changes::Changes;
 
@@ -150,7 +152,7 @@ impl<K, V> HashMap<K, V> {
 
     /// The slot of a number.
     #[inline]
-    fn slot(&self, number: u32) -> Option<&Slot<K, V>> {
+    pub(super) fn slot(&self, number: u32) -> Option<&Slot<K, V>> {
         self.table.get_bucket(self.bucket(number)?)
     }
 
@@ -191,7 +193,7 @@ impl<K, V> HashMap<K, V> {
     }
 
     /// Takes an entry out of its bucket, and its number becomes the next in line.
-    fn take(&mut self, bucket: usize) -> Option<(K, V)> {
+    pub(super) fn take(&mut self, bucket: usize) -> Option<(K, V)> {
         let slot = self.lift(bucket)?;
         self.places.vacate(slot.number, slot.stamp, &mut self.changes);
         Some(slot.into_entry())
@@ -206,7 +208,7 @@ impl<K, V> HashMap<K, V> {
 impl<K: Eq + Hash, V> HashMap<K, V> {
     /// The slot of `key`.
     #[inline]
-    fn find<Q>(&self, key: &Q) -> Option<&Slot<K, V>>
+    pub(super) fn find<Q>(&self, key: &Q) -> Option<&Slot<K, V>>
     where
         K: Borrow<Q>,
         Q: Eq + Hash + ?Sized,
@@ -225,7 +227,7 @@ impl<K: Eq + Hash, V> HashMap<K, V> {
     }
 
     /// Adds an entry whose key is not in the map, and returns its bucket.
-    fn add(&mut self, hash: u64, key: K, value: V) -> usize {
+    pub(super) fn add(&mut self, hash: u64, key: K, value: V) -> usize {
         if self.places.free.is_empty() && self.places.all.len() >= self.capacity {
             self.grow(self.roomier());
         }

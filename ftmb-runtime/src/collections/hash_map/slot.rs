@@ -9,12 +9,12 @@ use crate::collections::changes::{Changes, Stamp};
 use crate::state::whole;
 
 #[derive(Debug, Clone)]
-pub(super) struct Slot<K, V> {
+pub(in crate::collections) struct Slot<K, V> {
     pub(super) number: u32,
     pub(super) stamp: Stamp,
-    pub(super) key: K,
-    /// To be changed through [`Slot::open`].
-    pub(super) value: V,
+    pub(in crate::collections) key: K,
+    /// To be changed through [`Slot::open`], or after it by whoever holds the map.
+    pub(in crate::collections) value: V,
 }
 
 /// What a number stands for, and what is saved of it.
@@ -27,7 +27,7 @@ pub(super) enum Content<K, V> {
 
 impl<K, V> Slot<K, V> {
     #[inline]
-    pub(super) fn entry(&self) -> (&K, &V) {
+    pub(in crate::collections) fn entry(&self) -> (&K, &V) {
         (&self.key, &self.value)
     }
 
