@@ -1,0 +1,31 @@
+//! The module's lines do what a NAT does, crashes or not.
+
+use ftmb::prelude::*;
+
+use crate::scenario::NatScenario;
+use crate::traffic::driver::{self, Single};
+use crate::{INSIDE, OUTSIDE, make};
+
+#[test]
+fn every_packet_is_translated_as_the_scenario_asks() {
+    let mut nat = Single::new(make);
+    let outcome = driver::run(&mut NatScenario::default(), 3000, |frame| nat.process(frame), driver::honest);
+    assert_eq!((outcome.contradiction, outcome.missing.packets), (None, 0));
+    assert!(outcome.released > 2000);
+}
+
+#[test]
+fn it_survives_crashes_at_any_access() {
+    driver::assert_survives::<_, NatScenario>(make);
+}
+
+#[test]
+fn what_is_no_packet_is_dropped_and_counted() {
+    let mut nat = Single::new(make);
+    for port in [INSIDE, OUTSIDE] {
+        for len in 0..80 {
+            assert!(nat.process(&Frame::new(port, vec![0x45; len], 0)).is_empty());
+        }
+    }
+    nat.tick();
+}
