@@ -134,3 +134,98 @@ fn what_does_not_parse_comes_out_unchanged_behind_the_error() {
     assert!(expansion.contains("compile_error"), "{expansion}");
     assert!(expansion.ends_with(&broken.to_string()), "{expansion}");
 }
+
+#[test]
+fn a_shared_static_becomes_a_handle_and_an_entry_in_the_list() {
+    compare(
+        "shared_static",
+        crate::shared::shared(
+            TokenStream::new(),
+            quote! {
+                /// Documented.
+                #[cfg(unix)]
+                pub(crate) static SESSIONS: LazyLock<Mutex<HashMap<Key, u32>>> =
+                    LazyLock::new(|| Mutex::new(HashMap::new()));
+            },
+        ),
+    );
+}
+
+#[test]
+fn tuple_structs_name_their_fields_by_number() {
+    compare(
+        "shared_tuple",
+        crate::shared::shared(
+            TokenStream::new(),
+            quote! {
+                pub struct Pair<T>(pub Mutex<T>, #[ftmb(config)] u64)
+                where
+                    T: Clone;
+            },
+        ),
+    );
+    compare(
+        "tuple_literal",
+        crate::middlebox::middlebox(
+            TokenStream::new(),
+            quote! {
+                impl Pair {
+                    fn new() -> Self {
+                        Self(Mutex::new(1), 2)
+                    }
+                }
+            },
+        ),
+    );
+}
+
+#[test]
+fn an_instrumented_module_gets_attributes_and_imports_of_tracked_types() {
+    compare(
+        "instrument",
+        crate::instrument::instrument(
+            TokenStream::new(),
+            quote! {
+                mod nat {
+                    use std::collections::HashMap as Map;
+                    use std::sync::{atomic::{self, AtomicU16}, Arc, Mutex};
+                    use std::time::*;
+                    use parking_lot::RwLock;
+                    use rand::random as draw;
+
+                    static NEXT: AtomicU16 = AtomicU16::new(1);
+                    static LIMIT: u16 = 9;
+
+                    #[derive(Clone, Copy)]
+                    struct Key(u32);
+                    #[derive(Clone)]
+                    enum Flow { New, Open(Instant) }
+                    struct Unused<'a>(&'a u8);
+                    type Flows = RwLock<Map<Key, Flow>>;
+                    struct Inner { seen: atomic::AtomicU64, last: u64 }
+                    pub struct Nat { flows: Flows, inner: Arc<Inner>, #[ftmb(config)] settings: Settings }
+                    pub struct Settings { limit: usize }
+
+                    impl Nat {
+                        fn new() -> Self {
+                            let inner = Inner { seen: atomic::AtomicU64::new(0), last: 3 };
+                            Self { flows: Default::default(), inner: Arc::new(inner), settings: Settings { limit: 1 } }
+                        }
+                    }
+                    fn helper(lock: &std::sync::Mutex<u8>) -> u8 {
+                        let _ = std::time::Instant::now();
+                        *lock.lock().unwrap() + draw::<u8>()
+                    }
+                    #[ftmb(skip)]
+                    fn skipped() -> std::time::Instant {
+                        std::time::Instant::now()
+                    }
+                    mod inner {
+                        use super::*;
+                        pub struct Deep { lock: Mutex<u8> }
+                    }
+                }
+            },
+        ),
+    );
+}

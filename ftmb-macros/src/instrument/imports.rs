@@ -174,6 +174,14 @@ impl Scope {
             let (room, rest) = (Ident::new(room, span), path[1..].iter().map(|name| Ident::new(name, span)));
             return Some(quote_spanned!(span=> #(#attrs)* #vis use #private::#room #(::#rest)* #(as #rename)*;));
         }
+        if let [name] = path.as_slice()
+            && known::is_crate(name)
+        {
+            let room = Ident::new(name, span);
+            return Some(
+                quote_spanned!(span=> #[allow(unused_imports)] #(#attrs)* #vis use #private::#room #(as #rename)*;),
+            );
+        }
         // What is used through a module, or replaced where it is called, may leave its import unused.
         let through = known::leads_to_counterparts(&path) || middlebox::is_source(&path);
         let path = &leaf.path;

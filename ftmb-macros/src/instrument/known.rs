@@ -50,6 +50,11 @@ pub(super) fn counterpart(path: &[String]) -> Option<&'static str> {
     known.then_some("std")
 }
 
+/// Whether ftmb has a drop-in module for all of this crate.
+pub(super) fn is_crate(name: &str) -> bool {
+    CRATES.contains(&name)
+}
+
 /// The names that `use path::*` would have to import from ftmb.
 pub(super) fn in_glob(path: &[String]) -> Option<&'static [&'static str]> {
     NAMES.iter().find(|(module, _)| *module == path).map(|(_, names)| *names)

@@ -63,9 +63,9 @@ fn parse(item: TokenStream) -> syn::Result<ItemMod> {
 }
 
 fn refuse_file(module: &ItemMod, errors: &Errors) {
-    let name = &module.ident;
+    let (token, name) = (&module.mod_token, &module.ident);
     errors.refuse(
-        quote!(mod #name),
+        quote!(#token #name),
         format_args!("`mod {name};` is in a file of its own"),
         "an attribute sees the code of inline modules only, and state in that file would go unprotected",
         "wrap the file's content in `#[ftmb::instrument] mod ... { ... }`, or change its imports to `ftmb::std`, \
@@ -225,7 +225,8 @@ impl Expander<'_> {
         }
         let facade = self.options.facade_at(span);
         let name = syn::Ident::new(name, span);
-        attributes.insert(0, syn::parse_quote_spanned!(span=> #[#facade::#name(crate = #facade)]));
+        let locks = (self.options.parking_lot && name != "state").then(|| quote!(, locks = "parking_lot"));
+        attributes.insert(0, syn::parse_quote_spanned!(span=> #[#facade::#name(crate = #facade #locks)]));
     }
 
     /// `#[ftmb::state]`; for a type with serde's derives only what they lack.

@@ -1,0 +1,6 @@
+#[ftmb::instrument]
+mod nat {
+    mod table;
+}
+
+fn main() {}
