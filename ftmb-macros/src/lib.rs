@@ -72,7 +72,23 @@ use proc_macro::TokenStream;
 /// #[ftmb(config)]                                        as written; never changes after construction
 /// ```
 ///
-/// Type parameters that a shared field uses are required to be `State`. Options: `crate = path`, where `path` leads to
+/// The struct may have named fields, numbered ones or none, and may be a field of another shared struct. Type parameters
+/// that a shared field uses are required to be `State`.
+///
+/// On a `static` whose type is one of the first three lines, or a shared struct, it makes each *instance* of a middlebox have
+/// a copy of its own, registered and saved like fields:
+///
+/// ```text
+/// #[ftmb::shared]
+/// static SESSIONS: LazyLock<Mutex<HashMap<Key, u32>>> = LazyLock::new(|| Mutex::new(HashMap::new()));
+///
+/// SESSIONS.lock().unwrap()               the copy of the instance whose code this is
+/// ```
+///
+/// The initialiser is evaluated for each instance, before the middlebox is constructed, and need not be constant. Outside
+/// of an instance's code a use panics. Two statics of one module cannot have the same name, even inside of functions.
+///
+/// Options: `crate = path`, where `path` leads to
 /// the facade if it is not called `ftmb`.
 #[proc_macro_attribute]
 pub fn shared(arguments: TokenStream, item: TokenStream) -> TokenStream {
@@ -118,7 +134,8 @@ pub fn middlebox(arguments: TokenStream, item: TokenStream) -> TokenStream {
 ///
 /// `#[ftmb(skip)]` leaves an item as it is; so do `#[cfg(test)]` and `#[test]`. `#[ftmb(config)]` and `#[ftmb(per_core)]` on
 /// fields mean what they mean in `#[ftmb::shared]`; without them each plain field of a shared struct is a tracked cell.
-/// A plain field is touched by the methods of its own struct only. `mod name;` is refused: an attribute does not see the
+/// A plain field is touched by the methods of its own struct only. What item macros define, and literals in the arguments of
+/// macros, are not seen. `mod name;` is refused: an attribute does not see the
 /// file. Options: `crate = path`.
 #[proc_macro_attribute]
 pub fn instrument(arguments: TokenStream, item: TokenStream) -> TokenStream {

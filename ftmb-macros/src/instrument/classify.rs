@@ -3,16 +3,18 @@
 //! Invariant: the rule is fixed and looks at the module alone:
 //!
 //! 1. A struct that holds a lock or an atomic, directly, in a container, through an alias or another such struct of the
-//!    module, or that implements `Middlebox`, is shared state.
+//!    module, or that implements `Middlebox` or has `#[ftmb::shared]` already, is shared state.
 //! 2. A `static` whose type holds one is shared.
 //! 3. Any other struct or enum that is named in a field of 1 (but for `#[ftmb(config)]` fields) or in a type of 2, or in
 //!    a field of such data, is data: `State`.
 //! 4. Everything else stays as it is.
+//!
+//! Types are told by their names, so a name of 1 or 3 must not be another type's in another module inside.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use syn::visit::{self, Visit};
-use syn::{Attribute, Fields, Item, ItemStatic, Type};
+use syn::{Attribute, Fields, Ident, Item, ItemStatic, Type};
 
 use super::imports::{Scope, strings};
 use super::{is_excluded, known};
@@ -21,6 +23,8 @@ use super::{is_excluded, known};
 #[derive(Default)]
 pub(super) struct Classes {
     nodes: BTreeMap<String, Node>,
+    /// Names of types in more than one module.
+    ambiguous: BTreeSet<String>,
     middleboxes: BTreeSet<String>,
     lockful: BTreeSet<String>,
     data: BTreeSet<String>,
@@ -37,6 +41,8 @@ struct Node {
     tracked: BTreeSet<String>,
     holds_lock: bool,
     tuple: bool,
+    /// Which of the modules, in the order of the walk.
+    module: usize,
 }
 
 /// The names in a type, with imported ones followed, and whether one of them is a lock.
@@ -94,6 +100,10 @@ fn is_config(attributes: &[Attribute]) -> bool {
     })
 }
 
+fn is_shared_already(attribute: &Attribute) -> bool {
+    attribute.path().segments.last().is_some_and(|last| last.ident == "shared")
+}
+
 /// The last segment of a type's path.
 pub(super) fn type_name(ty: &Type) -> Option<String> {
     match ty {
@@ -108,29 +118,43 @@ impl Classes {
     /// Classifies everything in `items`.
     pub(super) fn of(items: &[Item], scope: &Scope) -> Classes {
         let mut classes = Classes::default();
-        classes.collect(items, scope);
+        classes.collect(items, scope, &mut 0);
         classes.spread_locks();
         classes.collect_statics(items, scope);
         classes.spread_data();
         classes
     }
 
-    fn collect(&mut self, items: &[Item], outer: &Scope) {
+    /// The node of a type; one under `cfg` may have several definitions.
+    fn node(&mut self, ident: &Ident, module: usize) -> &mut Node {
+        let name = ident.to_string();
+        if self.nodes.get(&name).is_some_and(|node| node.module != module) {
+            self.ambiguous.insert(name.clone());
+        }
+        self.nodes.entry(name).or_insert_with(|| Node { module, ..Node::default() })
+    }
+
+    fn collect(&mut self, items: &[Item], outer: &Scope, modules: &mut usize) {
+        *modules += 1;
+        let module = *modules;
         let scope = &outer.inner(items.iter());
         for item in items.iter().filter(|item| !is_excluded(item)) {
             match item {
                 Item::Struct(item) => {
-                    let node = self.nodes.entry(item.ident.to_string()).or_default();
+                    if item.attrs.iter().any(is_shared_already) {
+                        self.middleboxes.insert(item.ident.to_string());
+                    }
+                    let node = self.node(&item.ident, module);
                     node.add(&item.fields, scope);
                     node.tuple |= matches!(item.fields, Fields::Unnamed(_));
                 }
                 Item::Enum(item) => {
-                    let node = self.nodes.entry(item.ident.to_string()).or_default();
+                    let node = self.node(&item.ident, module);
                     item.variants.iter().for_each(|variant| node.add(&variant.fields, scope));
                 }
                 Item::Type(item) => {
                     let mentions = Mentions::of(&item.ty, scope);
-                    let node = self.nodes.entry(item.ident.to_string()).or_default();
+                    let node = self.node(&item.ident, module);
                     node.tracked.extend(mentions.names.iter().cloned());
                     node.mentions.extend(mentions.names);
                     node.holds_lock |= mentions.holds_lock;
@@ -143,7 +167,7 @@ impl Classes {
                 }
                 Item::Mod(item) => {
                     if let Some((_, items)) = &item.content {
-                        self.collect(items, scope);
+                        self.collect(items, scope, modules);
                     }
                 }
                 _ => {}
@@ -198,6 +222,11 @@ impl Classes {
     /// Whether the type is shared state.
     pub(super) fn is_shared(&self, name: &str) -> bool {
         self.lockful.contains(name) || self.middleboxes.contains(name)
+    }
+
+    /// Whether the name, of shared state or data, is another type's as well.
+    pub(super) fn is_ambiguous(&self, name: &str) -> bool {
+        self.ambiguous.contains(name) && (self.is_shared(name) || self.is_data(name))
     }
 
     /// Whether the type is data inside shared state.

@@ -145,6 +145,17 @@ impl Expander<'_> {
     }
 
     fn item(&mut self, item: &mut Item) {
+        if let Item::Struct(syn::ItemStruct { ident, .. }) | Item::Enum(syn::ItemEnum { ident, .. }) = item
+            && self.classes.is_ambiguous(&ident.to_string())
+        {
+            self.errors.refuse(
+                &*ident,
+                format_args!("there is another `{ident}` in the instrumented module"),
+                "types are told by their names here, and which of the two is state would be a guess",
+                "rename one of them, or instrument the inner modules one by one",
+            );
+            return;
+        }
         match item {
             Item::Struct(found) => {
                 let name = found.ident.to_string();
