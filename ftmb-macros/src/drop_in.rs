@@ -42,7 +42,7 @@ const LOCKS: &[&str] = &[
 const MISSING: &[(&str, &str, &str)] = &[
     (
         "Condvar",
-        "which core wakes first is not recorded, and replay could wake another one",
+        "which core goes on first is not recorded, and replay could choose another one",
         "return, and let the next packet or `tick` look at the state again",
     ),
     (

@@ -17,7 +17,7 @@ mod registry;
 mod rwlock;
 mod sleepers;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod tracked;
 mod variable;
 
