@@ -42,7 +42,7 @@ const LOCKS: &[&str] = &[
 const MISSING: &[(&str, &str, &str)] = &[
     (
         "Condvar",
-        "which core wakes first is not recorded, and replay could wake another one",
+        "which core goes on first is not recorded, and replay could choose another one",
         "return, and let the next packet or `tick` look at the state again",
     ),
     (
@@ -70,11 +70,13 @@ pub(crate) struct DropIn<'a> {
     bare: Vec<Ident>,
     /// Whether the tokens import something themselves.
     imports: bool,
+    /// How many names were replaced.
+    replacements: usize,
 }
 
 impl<'a> DropIn<'a> {
     pub(crate) fn new(options: &'a Options, errors: &'a Errors) -> Self {
-        Self { options, errors, bare: Vec::new(), imports: false }
+        Self { options, errors, bare: Vec::new(), imports: false, replacements: 0 }
     }
 
     /// The type with its names replaced.
@@ -93,11 +95,7 @@ impl<'a> DropIn<'a> {
             let (before, after) = (&tokens[..at], &tokens[at + 1..]);
             at += 1;
             match token {
-                TokenTree::Group(group) => {
-                    let mut whole = Group::new(group.delimiter(), self.replace(group.stream()));
-                    whole.set_span(group.span());
-                    whole.to_tokens(&mut replaced);
-                }
+                TokenTree::Group(group) => self.group(group, &mut replaced),
                 TokenTree::Ident(ident) if ident == "use" => {
                     let end = after.iter().position(|token| is_punct(token, ';')).unwrap_or(after.len());
                     token.to_tokens(&mut replaced);
@@ -120,6 +118,18 @@ impl<'a> DropIn<'a> {
             }
         }
         replaced
+    }
+
+    /// A group; one in which nothing is replaced stays as it is, with the places of both its delimiters.
+    fn group(&mut self, group: &Group, replaced: &mut TokenStream) {
+        let before = self.replacements;
+        let inner = self.replace(group.stream());
+        if self.replacements == before {
+            return group.to_tokens(replaced);
+        }
+        let mut whole = Group::new(group.delimiter(), inner);
+        whole.set_span(group.span());
+        whole.to_tokens(replaced);
     }
 
     /// A path that begins with `first`.
@@ -160,8 +170,9 @@ impl<'a> DropIn<'a> {
         }
     }
 
-    /// `::ftmb::__private::` for tokens that stem from `ident`.
-    fn private(&self, ident: &Ident) -> TokenStream {
+    /// `::ftmb::__private::` in front of `ident`.
+    fn private(&mut self, ident: &Ident) -> TokenStream {
+        self.replacements += 1;
         let private = self.options.private(ident.span());
         quote_spanned!(ident.span()=> #private::)
     }

@@ -229,3 +229,32 @@ fn an_instrumented_module_gets_attributes_and_imports_of_tracked_types() {
         ),
     );
 }
+
+#[test]
+fn names_of_other_crates_become_ftmbs() {
+    compare(
+        "drop_in",
+        crate::middlebox::middlebox(
+            quote!(locks = "parking_lot"),
+            quote! {
+                impl Nat {
+                    fn guard(&self, map: &::dashmap::DashMap<u32, u32>) -> parking_lot::MutexGuard<'_, u32> {
+                        use dashmap::mapref::{entry::Entry, one::Ref};
+                        let made = [DashMap::<u32, u32>::new(), other::DashMap::new(), crate::dashmap::DashMap::new()];
+                        let lock = Kind::Mutex(vec![Mutex::new(1)], std::sync::Mutex::new(1));
+                        let dashmap = made.dashmap.DashMap;
+                        parking_lot::const_mutex(dashmap)
+                    }
+                }
+            },
+        ),
+    );
+}
+
+#[test]
+fn imports_of_what_is_replaced_stay_in_use() {
+    compare(
+        "imports",
+        crate::shared::shared(TokenStream::new(), quote! { struct Nat { flows: Vec<DashMap<u32, u32>> } }),
+    );
+}

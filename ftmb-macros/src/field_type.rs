@@ -61,11 +61,23 @@ impl<'ast> Visit<'ast> for Refusal<'_> {
                 "it changes without ftmb seeing it, and replay would not know when",
                 "use a plain field, a `Mutex` or a `RwLock` of the shared struct",
             ),
-            "OnceLock" | "LazyLock" | "Once" | "Condvar" | "Barrier" => self.refuse(
+            "OnceLock" | "LazyLock" | "Once" => self.refuse(
                 &segment.ident,
                 &format!("a `{name}`"),
                 "which core comes first is not recorded, and replay could choose another one",
                 "compute the value in the constructor, or use a `Mutex<Option<_>>`",
+            ),
+            "Condvar" | "Barrier" => self.refuse(
+                &segment.ident,
+                &format!("a `{name}`"),
+                "which core goes on first is not recorded, and replay could choose another one",
+                "return, and let the next packet or `tick` look at the state again",
+            ),
+            "mpsc" | "mpmc" => self.refuse(
+                &segment.ident,
+                "an end of a channel",
+                "what is on its way is not saved, and which core receives it is not recorded",
+                "use a `Mutex<VecDeque<_>>` that `tick` looks at",
             ),
             _ => visit::visit_path_segment(self, segment),
         }

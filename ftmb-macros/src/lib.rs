@@ -66,10 +66,20 @@ use proc_macro::TokenStream;
 /// std::sync::{Mutex, RwLock}, std::sync::atomic::*       the tracked type of the same shape
 /// Vec, arrays, Box, Arc, Option of them                  the same container of tracked types
 /// ftmb's own Counter, Mutex, ...                         themselves
+/// another struct with #[ftmb::shared]                    itself, its variables named `field.inner`
 /// anything that is State                                 a tracked cell, read and assigned as before
 /// std::collections::HashMap, inside a lock or bare       ftmb's HashMap, which tracks changed entries
 /// #[ftmb(per_core)]                                      PerCore: one clone a core
 /// #[ftmb(config)]                                        as written; never changes after construction
+/// ```
+///
+/// Types of other crates cannot be told by the compiler without being linked, so they are told by their names:
+///
+/// ```text
+/// parking_lot::Mutex, parking_lot::RwLock                the tracked lock with parking_lot's API
+/// dashmap::DashMap, DashMap                              ftmb's concurrent map with dashmap's API
+/// hashbrown::HashMap, hashbrown::HashSet                 ftmb's map and set
+/// Mutex, RwLock with `locks = "parking_lot"`             parking_lot's; std's are written `std::sync::Mutex` then
 /// ```
 ///
 /// The struct may have named fields, numbered ones or none, and may be a field of another shared struct. Type parameters
@@ -89,7 +99,7 @@ use proc_macro::TokenStream;
 /// of an instance's code a use panics. Two statics of one module cannot have the same name, even inside of functions.
 ///
 /// Options: `crate = path`, where `path` leads to
-/// the facade if it is not called `ftmb`.
+/// the facade if it is not called `ftmb`; `locks = "parking_lot"`.
 #[proc_macro_attribute]
 pub fn shared(arguments: TokenStream, item: TokenStream) -> TokenStream {
     shared::shared(arguments.into(), item.into()).into()
@@ -103,6 +113,9 @@ pub fn shared(arguments: TokenStream, item: TokenStream) -> TokenStream {
 ///
 /// A plain field of a type that is not `Copy` is reached through a guard that lives as long as the chain of calls
 /// (`self.names.iter().count()`), never longer: a reference into it cannot leave the chain. Clone what has to stay.
+///
+/// Names of `parking_lot`, `dashmap` and `hashbrown` are replaced as in [`macro@shared`], in signatures, bodies and their
+/// imports; the options are the same.
 ///
 /// In `fn report` of a trait the fields are looked at without counting.
 #[proc_macro_attribute]

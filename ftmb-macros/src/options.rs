@@ -61,7 +61,10 @@ impl Options {
         if !meta.path.is_ident("locks") {
             return Ok(false);
         }
-        let value: syn::LitStr = meta.value()?.parse()?;
+        let value = meta.value()?;
+        let Ok(value) = value.parse::<syn::LitStr>() else {
+            return Err(value.error("the crate of the locks is a string\nhelp: write `locks = \"parking_lot\"`"));
+        };
         self.parking_lot = match value.value().as_str() {
             "parking_lot" => true,
             "std" => false,

@@ -52,6 +52,14 @@ pub(super) fn expand(shared: &Shared) -> TokenStream {
     }
     let name = &item.ident;
     let imports = &shared.imports;
+    let (_, type_generics, _) = generics.split_for_impl();
+    // Asked of who uses the implementations, not of them: a field that is refused is reported once, at its type.
+    let mut usable = generics.clone();
+    usable
+        .make_where_clause()
+        .predicates
+        .push(syn::parse_quote!(for<'__ftmb> #name #type_generics: Send + Sync + Sized));
+    let (_, _, usable) = usable.split_for_impl();
     let (impl_generics, type_generics, where_clause) = generics.split_for_impl();
     quote! {
         #imports
@@ -61,13 +69,14 @@ pub(super) fn expand(shared: &Shared) -> TokenStream {
         impl #impl_generics #name #type_generics #where_clause {
             #constructors
         }
-        impl #impl_generics #private::Shared for #name #type_generics #where_clause {
+        impl #impl_generics #private::Shared for #name #type_generics #usable {
             fn walk<'__ftmb>(&'__ftmb self, walker: &mut #private::Walker<'__ftmb>) {
                 let _ = &walker;
                 #walk
             }
         }
-        impl #impl_generics #private::Shareable for #name #type_generics #where_clause {
+        #[diagnostic::do_not_recommend]
+        impl #impl_generics #private::Shareable for #name #type_generics #usable {
             type Kind = #private::Locks;
             type Stored = Self;
             fn into_stored(self) -> Self {

@@ -26,7 +26,8 @@ pub(super) fn validate(shared: &mut Shared, errors: &Errors) {
         let before = errors.count();
         match field.role {
             Role::Config => Interior { field: &field.name, errors }.visit_type(&field.ty),
-            _ => refuse_unrestorable(&field.ty, &field.name, errors),
+            Role::Refused => {}
+            Role::Tracked | Role::PerCore => refuse_unrestorable(&field.ty, &field.name, errors),
         }
         if errors.count() > before {
             field.role = Role::Refused;

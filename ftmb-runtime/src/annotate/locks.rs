@@ -28,7 +28,6 @@ impl<T: Storable> Shareable for std::sync::RwLock<T> {
 
 macro_rules! bare {
     ($($name:ident)*) => {$(
-        #[diagnostic::do_not_recommend]
         impl<T: Storable> Shareable for sync::bare::$name<T> {
             type Kind = Locks;
             type Stored = sync::bare::$name<T::Stored>;

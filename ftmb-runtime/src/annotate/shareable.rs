@@ -33,7 +33,8 @@ pub enum Locks {}
     label = "neither a lock that ftmb tracks nor `State`: replay could not restore it",
     note = "help: annotate your own type with `#[ftmb::state]` (data) or `#[ftmb::shared]` (a struct of locks)",
     note = "help: mark a field that never changes after construction with `#[ftmb(config)]`",
-    note = "help: keep a point in time as `ftmb::time::Instant` or `ftmb::time::SystemTime`"
+    note = "help: keep a point in time as `ftmb::time::Instant` or `ftmb::time::SystemTime`",
+    note = "help: take types of `parking_lot` and `hashbrown` from `ftmb::parking_lot` and `ftmb::hashbrown`"
 )]
 pub trait Shareable: Sized {
     /// [`Value`] or [`Locks`]; containers have the kind of what they contain.

@@ -18,7 +18,7 @@ mod rwlock;
 mod sleepers;
 mod statics;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod tracked;
 mod variable;
 

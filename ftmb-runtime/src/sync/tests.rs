@@ -12,6 +12,8 @@ use crate::recorder::Core;
 use crate::replayer::Replayer;
 use crate::state::{Extent, PieceReader};
 
+mod shapes;
+
 struct State {
     a: Mutex<u64>,
     b: RwLock<Vec<u32>>,
@@ -58,7 +60,7 @@ fn core_on(index: usize, crew: &Arc<Crew>, log: &Log) -> Core {
 }
 
 /// Runs packet code on a core and returns the words it recorded.
-fn record(table: &Table<State>, work: impl FnOnce(&State)) -> Vec<Word> {
+pub(crate) fn record<M>(table: &Table<M>, work: impl FnOnce(&M)) -> Vec<Word> {
     let log = log();
     let core = core_on(0, &Arc::new(Crew::new(None)), &log);
     current::enter(&core, || work(table.root()));
@@ -66,7 +68,7 @@ fn record(table: &Table<State>, work: impl FnOnce(&State)) -> Vec<Word> {
     (0..log.tail()).map(|at| Word(log.word_reader().get(at).unwrap())).collect()
 }
 
-fn panic_text(work: impl FnOnce()) -> String {
+pub(crate) fn panic_text(work: impl FnOnce()) -> String {
     let payload = catch_unwind(AssertUnwindSafe(work)).expect_err("it panics");
     payload.downcast_ref::<String>().cloned().or_else(|| payload.downcast_ref::<&str>().map(|s| s.to_string())).unwrap()
 }

@@ -40,7 +40,6 @@ impl<K: Eq + Hash, V> FromIterator<(K, V)> for ShardedMap<K, V> {
     }
 }
 
-#[diagnostic::do_not_recommend]
 impl<K: Plain + Eq + Hash, V: Storable> Shareable for ShardedMap<K, V> {
     type Kind = Locks;
     type Stored = ShardedMap<K, V::Stored>;

@@ -112,7 +112,6 @@ impl<'a, K: Eq + Hash, V> Entry<'a, K, V> {
     /// assert_eq!(*map.get("a").unwrap(), 2);
     /// ```
     #[inline]
-    #[must_use]
     pub fn and_modify(mut self, change: impl FnOnce(&mut V)) -> Self {
         if let Entry::Occupied(entry) = &mut self {
             change(entry.get_mut());

@@ -17,7 +17,6 @@ use crate::sync::{MappedRwLockReadGuard, MappedRwLockWriteGuard};
 /// assert_eq!((*entry.key(), *entry.value(), *entry), ("a", 1, 1));
 /// assert_eq!(entry.pair(), (&"a", &1));
 /// ```
-#[must_use = "if unused the section ends at once"]
 pub struct Ref<'a, K, V> {
     pub(super) slot: MappedRwLockReadGuard<'a, Slot<K, V>>,
 }
@@ -35,7 +34,6 @@ pub struct Ref<'a, K, V> {
 /// *value += key.len();
 /// assert_eq!((*entry.key(), entry.pair()), ("a", (&"a", &4)));
 /// ```
-#[must_use = "if unused the section ends at once"]
 pub struct RefMut<'a, K, V> {
     pub(super) slot: MappedRwLockWriteGuard<'a, Slot<K, V>>,
 }

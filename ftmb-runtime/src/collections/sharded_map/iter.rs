@@ -63,7 +63,6 @@ pub struct Iter<'a, K, V> {
 ///     assert_eq!((*entry.key(), *entry.value(), *entry, entry.pair()), ("a", 1, 1, (&"a", &1)));
 /// }
 /// ```
-#[must_use = "if unused the section may end at once"]
 pub struct RefMulti<'a, K, V> {
     shard: Rc<RwLockReadGuard<'a, HashMap<K, V>>>,
     number: u32,
@@ -106,7 +105,6 @@ pub struct IterMut<'a, K, V> {
 /// }
 /// assert_eq!(*map.get("a").unwrap(), 3);
 /// ```
-#[must_use = "if unused the section may end at once"]
 pub struct RefMutMulti<'a, K, V> {
     slot: PartGuard<'a, Slot<K, V>>,
 }
