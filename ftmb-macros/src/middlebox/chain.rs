@@ -7,9 +7,11 @@
 use proc_macro2::{Span, TokenStream};
 use quote::{ToTokens, format_ident, quote_spanned};
 use syn::spanned::Spanned;
+use syn::visit::{self, Visit};
 use syn::visit_mut::VisitMut;
 use syn::{Expr, ExprReference, Ident, UnOp};
 
+use super::forms::is_assignment;
 use super::rewrite::Rewriter;
 
 /// The field that a chain begins at.
@@ -17,6 +19,8 @@ pub(super) struct Root {
     /// `self.field`, as written.
     pub(super) place: Expr,
     pub(super) span: Span,
+    /// The field's name.
+    pub(super) name: String,
 }
 
 /// Methods that begin a section by themselves: their guards must live as long as the user's code says.
@@ -80,7 +84,34 @@ pub(super) fn root(expr: &Expr) -> Option<Root> {
         link = base(link)?;
     }
     let Expr::Field(field) = link else { return None };
-    Some(Root { place: link.clone(), span: field.member.span() })
+    Some(Root { place: link.clone(), span: field.member.span(), name: field.member.to_token_stream().to_string() })
+}
+
+/// The fields of `self` that are assigned in what `visit` shows.
+pub(super) fn assigned_fields(visit: impl FnOnce(&mut AssignedFields)) -> Vec<String> {
+    let mut fields = AssignedFields(Vec::new());
+    visit(&mut fields);
+    fields.0
+}
+
+/// Collects names of assigned fields.
+pub(super) struct AssignedFields(Vec<String>);
+
+impl<'ast> Visit<'ast> for AssignedFields {
+    fn visit_expr(&mut self, expr: &'ast Expr) {
+        let left = match expr {
+            Expr::Assign(assign) => Some(&assign.left),
+            Expr::Binary(binary) if is_assignment(&binary.op) => Some(&binary.left),
+            _ => None,
+        };
+        if let Some(left) = left
+            && let Some(root) = root(left)
+            && !Shape::of(left).locks
+        {
+            self.0.push(root.name);
+        }
+        visit::visit_expr(self, expr);
+    }
 }
 
 /// What a chain does on its way from the field.
@@ -119,7 +150,9 @@ pub(super) fn rewrite(rewriter: &mut Rewriter<'_>, expr: &mut Expr, place: bool)
     let Some(root) = root(expr) else { return };
     let shape = Shape::of(expr);
     if shape.bare || shape.locks || (place && !shape.calls) {
-        lower(rewriter, expr, &mut Vec::new(), false, &inline);
+        let waits_for_itself = place && !shape.locks && !rewriter.reports && rewriter.assigned.contains(&root.name);
+        let reach: Reach<'_> = if waits_for_itself { &inline_assigned } else { &inline };
+        lower(rewriter, expr, &mut Vec::new(), false, reach);
         return;
     }
     let span = Span::mixed_site().located_at(root.span);
@@ -141,6 +174,13 @@ type Reach<'a> = &'a dyn Fn(&mut Rewriter<'_>, &Root) -> TokenStream;
 /// The field is reached where it stands.
 pub(super) fn inline(rewriter: &mut Rewriter<'_>, root: &Root) -> TokenStream {
     let access = rewriter.probe(root);
+    let span = Span::mixed_site().located_at(root.span);
+    quote_spanned!(span=> (*#access))
+}
+
+/// As [`inline`], for a field that is assigned while the access lives.
+fn inline_assigned(rewriter: &mut Rewriter<'_>, root: &Root) -> TokenStream {
+    let access = rewriter.probe_of_assigned(root);
     let span = Span::mixed_site().located_at(root.span);
     quote_spanned!(span=> (*#access))
 }
@@ -171,6 +211,11 @@ pub(super) fn lower(
             *expr = Expr::Verbatim(reach(rewriter, &root));
         }
         return;
+    }
+    if let Expr::MethodCall(link) = expr
+        && let Some(types) = &mut link.turbofish
+    {
+        rewriter.visit_angle_bracketed_generic_arguments_mut(types);
     }
     if let Some(base) = base_mut(expr) {
         lower(rewriter, base, hoisted, hoist_arguments, reach);

@@ -11,6 +11,7 @@ use syn::visit_mut::VisitMut;
 use syn::{Expr, Ident, Macro, Pat, Token};
 
 use super::chain::{self, Root};
+use super::refused::ADDRESS;
 use super::rewrite::Rewriter;
 use super::sources::{self, Source};
 
@@ -41,7 +42,32 @@ const EXPRESSIONS: &[&str] = &[
     "warn",
     "error",
     "event",
+    "span",
+    "trace_span",
+    "debug_span",
+    "info_span",
+    "warn_span",
+    "error_span",
 ];
+
+/// Macros that are refused whatever they hold: the name, what it does, why that does not replay, and what to write.
+const REFUSED: &[(&str, &str, &str, &str)] = &[
+    ("thread_local", THREAD_LOCAL.0, THREAD_LOCAL.1, THREAD_LOCAL.2),
+    ("lazy_static", STATIC.0, STATIC.1, STATIC.2),
+    ("addr_of", ADDRESS_OF.0, ADDRESS_OF.1, ADDRESS),
+    ("addr_of_mut", ADDRESS_OF.0, ADDRESS_OF.1, ADDRESS),
+];
+const THREAD_LOCAL: (&str, &str, &str) = (
+    "keeps a value for each thread",
+    "it is neither recorded nor restored",
+    "make it a field of the `#[ftmb::shared]` struct with `#[ftmb(per_core)]`",
+);
+const STATIC: (&str, &str, &str) = (
+    "keeps a value for the process",
+    "it is neither recorded nor restored",
+    "make it a field of the `#[ftmb::shared]` struct",
+);
+const ADDRESS_OF: (&str, &str) = ("takes an address", "it is another one in the process that takes over");
 
 /// Macros that cannot touch state whatever they hold.
 const INERT: &[&str] = &[
@@ -104,6 +130,10 @@ impl Rewriter<'_> {
             name if INERT.contains(&name) => return,
             _ => None,
         };
+        if let Some((_, does, why, help)) = REFUSED.iter().find(|(refused, ..)| *refused == name) {
+            self.errors.refuse(&invocation.path, format_args!("`{name}!` {does}"), why, help);
+            return;
+        }
         match rewritten {
             Some(tokens) => invocation.tokens = tokens,
             None => {
@@ -133,7 +163,11 @@ impl Rewriter<'_> {
                 }
                 TokenTree::Ident(ident) if ident == "self" && self.has_self => match field_after(after) {
                     Some(field) => {
-                        let root = Root { place: syn::parse_quote!(#ident.#field), span: field.span() };
+                        let root = Root {
+                            place: syn::parse_quote!(#ident.#field),
+                            span: field.span(),
+                            name: field.to_string(),
+                        };
                         chain::inline(self, &root).to_tokens(&mut replaced);
                         rest = &after[2..];
                     }
@@ -146,6 +180,7 @@ impl Rewriter<'_> {
     }
 
     fn arguments(&mut self, tokens: TokenStream) -> Option<TokenStream> {
+        self.refuse_pointers(&tokens);
         let mut arguments = Punctuated::<Argument, Token![,]>::parse_terminated.parse2(tokens).ok()?;
         for argument in &mut arguments {
             if let Some(expr) = &mut argument.expr {
@@ -153,6 +188,26 @@ impl Rewriter<'_> {
             }
         }
         Some(arguments.into_token_stream())
+    }
+
+    /// Refuses `{:p}`: what it prints is an address.
+    fn refuse_pointers(&self, tokens: &TokenStream) {
+        for token in tokens.clone() {
+            let text = token.to_string();
+            let is_pointer = |part: &str| {
+                part.split_once('}')
+                    .and_then(|(inside, _)| inside.split_once(':'))
+                    .is_some_and(|(_, form)| form.ends_with('p'))
+            };
+            if matches!(token, TokenTree::Literal(_)) && text.replace("{{", "").split('{').skip(1).any(is_pointer) {
+                self.errors.refuse(
+                    token,
+                    "`{:p}` in a middlebox",
+                    "it prints an address, which is another one in the process that takes over",
+                    "print an index or key",
+                );
+            }
+        }
     }
 
     fn vector(&mut self, tokens: TokenStream) -> Option<TokenStream> {

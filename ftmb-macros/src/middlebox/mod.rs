@@ -3,8 +3,13 @@
 //! Invariant: every access `self.field` in the block goes through a probe, is refused, or is a type error; the rewritten
 //! block comes out whatever is wrong, so that no second wave of errors hides the first.
 
+mod allow;
 mod chain;
+mod deadlocks;
+mod forms;
 mod known_macros;
+mod maps;
+mod refused;
 mod rewrite;
 mod sources;
 mod validate;
@@ -31,6 +36,8 @@ pub(crate) fn middlebox(arguments: TokenStream, item: TokenStream) -> TokenStrea
         }
     };
     validate::validate(&block, &errors);
+    deadlocks::refuse(&block, &errors);
+    allow::strip(&mut block, &errors);
     expand(&mut block, &options, &errors);
     let assertion = if errors.any() { TokenStream::new() } else { shared_assertion(&block, &options) };
     let mut tokens = errors.into_tokens();
@@ -61,6 +68,10 @@ fn expand(block: &mut ItemImpl, options: &Options, errors: &Errors) {
                 let reports = in_trait && function.sig.ident == "report";
                 let has_self = function.sig.receiver().is_some();
                 let mut rewriter = Rewriter::new(options, &self_type, errors, has_self, reports);
+                rewriter.replaces_maps = !maps::constructs(&function.sig, &self_type);
+                if !in_trait {
+                    rewriter.visit_signature_mut(&mut function.sig);
+                }
                 rewriter.visit_block_mut(&mut function.block);
                 if rewriter.probed {
                     let private = options.private(function.sig.ident.span());

@@ -6,10 +6,12 @@
 use proc_macro2::{Span, TokenStream};
 use quote::{ToTokens, quote, quote_spanned};
 use syn::spanned::Spanned;
+use syn::visit::Visit as _;
 use syn::visit_mut::{self, VisitMut};
-use syn::{Attribute, BinOp, Expr, ExprStruct, Ident, Item, Local, Member, Pat, Path, Stmt, Type, UnOp};
+use syn::{Block, Expr, ExprStruct, Ident, Item, Local, Member, Path, Stmt, Type, UnOp};
 
 use super::chain::{self, Root};
+use super::forms::{is_assignment, is_comparison, take_attributes, takes_value};
 use crate::errors::Errors;
 use crate::field_type::{field_name, hidden};
 use crate::options::Options;
@@ -25,7 +27,7 @@ impl SelfType {
         }
     }
 
-    fn is_named_by(&self, path: &Path) -> bool {
+    pub(super) fn is_named_by(&self, path: &Path) -> bool {
         let named = idents(path);
         match named.as_slice() {
             [one] => *one == "Self" || self.0.last() == Some(one),
@@ -52,6 +54,12 @@ pub(super) struct Rewriter<'a> {
     pub(super) place: bool,
     /// Whether a probe was generated.
     pub(super) probed: bool,
+    /// Whether std's hash maps are replaced: not where the shared struct is constructed.
+    pub(super) replaces_maps: bool,
+    /// The fields that the body of the surrounding `if` or `while` assigns.
+    body_assigns: Vec<String>,
+    /// The fields that are assigned while the temporaries of this expression, the head of a `match` or `let`, live.
+    pub(super) assigned: Vec<String>,
 }
 
 impl<'a> Rewriter<'a> {
@@ -62,7 +70,19 @@ impl<'a> Rewriter<'a> {
         has_self: bool,
         reports: bool,
     ) -> Self {
-        Self { options, errors, self_type, has_self, reports, own_type: true, place: false, probed: false }
+        Self {
+            options,
+            errors,
+            self_type,
+            has_self,
+            reports,
+            own_type: true,
+            place: false,
+            probed: false,
+            replaces_maps: false,
+            body_assigns: Vec::new(),
+            assigned: Vec::new(),
+        }
     }
 
     /// Visits an expression whose place is wanted.
@@ -82,6 +102,25 @@ impl<'a> Rewriter<'a> {
         self.reach(root, "__ftmb_update")
     }
 
+    /// As [`probe`](Self::probe), for a field that is assigned while the access lives: only a copy lets that be.
+    pub(super) fn probe_of_assigned(&mut self, root: &Root) -> TokenStream {
+        self.reach(root, "__ftmb_matched")
+    }
+
+    /// The head of a `match` or `let` whose body assigns these fields.
+    fn visit_head(&mut self, head: &mut Expr, assigns: Vec<String>) {
+        let outer = std::mem::replace(&mut self.assigned, assigns);
+        self.visit_place(head);
+        self.assigned = outer;
+    }
+
+    fn visit_condition(&mut self, condition: &mut Expr, body: &Block) {
+        let outer =
+            std::mem::replace(&mut self.body_assigns, chain::assigned_fields(|fields| fields.visit_block(body)));
+        self.visit_expr_mut(condition);
+        self.body_assigns = outer;
+    }
+
     fn reach(&mut self, root: &Root, method: &str) -> TokenStream {
         self.probed = true;
         let private = self.options.private(root.span);
@@ -94,6 +133,7 @@ impl<'a> Rewriter<'a> {
     /// `Self { field: value }`: every value goes through the constructor of its field.
     fn literal(&mut self, literal: &mut ExprStruct) {
         let path = &literal.path;
+        let replaces_maps = std::mem::replace(&mut self.replaces_maps, false);
         for (index, field) in literal.fields.iter_mut().enumerate() {
             self.visit_expr_mut(&mut field.expr);
             let Member::Named(name) = &field.member else { continue };
@@ -106,6 +146,7 @@ impl<'a> Rewriter<'a> {
         if let Some(rest) = &mut literal.rest {
             self.visit_expr_mut(rest);
         }
+        self.replaces_maps = replaces_maps;
     }
 
     /// `self.field = value` and `self.field += value`, in all their forms. False if the left side is no field of `self`.
@@ -171,64 +212,12 @@ impl<'a> Rewriter<'a> {
     }
 }
 
-/// Takes the attributes of a statement off the expression that the parser gave them to: its leftmost operand, which may
-/// be replaced. A `cfg` must not get lost with it.
-fn take_attributes(expr: &mut Expr) -> Vec<Attribute> {
-    match expr {
-        Expr::Assign(inner) => take_attributes(&mut inner.left),
-        Expr::Binary(inner) => take_attributes(&mut inner.left),
-        Expr::Cast(inner) => take_attributes(&mut inner.expr),
-        Expr::Field(inner) => std::mem::take(&mut inner.attrs),
-        Expr::Index(inner) => std::mem::take(&mut inner.attrs),
-        Expr::MethodCall(inner) => std::mem::take(&mut inner.attrs),
-        Expr::Call(inner) => std::mem::take(&mut inner.attrs),
-        Expr::Try(inner) => std::mem::take(&mut inner.attrs),
-        Expr::Paren(inner) => std::mem::take(&mut inner.attrs),
-        Expr::Unary(inner) => std::mem::take(&mut inner.attrs),
-        Expr::Path(inner) => std::mem::take(&mut inner.attrs),
-        _ => Vec::new(),
-    }
-}
-
-/// A pattern that takes a value without looking at its place.
-fn takes_value(pattern: &Pat) -> bool {
-    match pattern {
-        Pat::Ident(ident) => ident.by_ref.is_none() && ident.subpat.is_none(),
-        Pat::Type(typed) => takes_value(&typed.pat),
-        Pat::Paren(paren) => takes_value(&paren.pat),
-        _ => false,
-    }
-}
-
-fn is_comparison(operator: &BinOp) -> bool {
-    matches!(operator, BinOp::Eq(_) | BinOp::Ne(_) | BinOp::Lt(_) | BinOp::Le(_) | BinOp::Gt(_) | BinOp::Ge(_))
-}
-
-fn is_assignment(operator: &BinOp) -> bool {
-    use BinOp::{
-        AddAssign, BitAndAssign, BitOrAssign, BitXorAssign, DivAssign, MulAssign, RemAssign, ShlAssign, ShrAssign,
-        SubAssign,
-    };
-    matches!(
-        operator,
-        AddAssign(_)
-            | SubAssign(_)
-            | MulAssign(_)
-            | DivAssign(_)
-            | RemAssign(_)
-            | BitXorAssign(_)
-            | BitAndAssign(_)
-            | BitOrAssign(_)
-            | ShlAssign(_)
-            | ShrAssign(_)
-    )
-}
-
 impl VisitMut for Rewriter<'_> {
     fn visit_expr_mut(&mut self, expr: &mut Expr) {
         let place = std::mem::take(&mut self.place);
         match expr {
             Expr::Path(path) => {
+                visit_mut::visit_expr_path_mut(self, path);
                 if let Some(replacement) = self.source(path) {
                     *expr = replacement;
                 }
@@ -277,10 +266,23 @@ impl VisitMut for Rewriter<'_> {
             Expr::Unary(unary) if matches!(unary.op, UnOp::Deref(_)) => self.visit_place(&mut unary.expr),
             Expr::Let(binding) => {
                 self.visit_pat_mut(&mut binding.pat);
-                self.visit_place(&mut binding.expr);
+                self.visit_head(&mut binding.expr, self.body_assigns.clone());
+            }
+            Expr::If(branch) => {
+                self.visit_condition(&mut branch.cond, &branch.then_branch);
+                self.visit_block_mut(&mut branch.then_branch);
+                if let Some((_, otherwise)) = &mut branch.else_branch {
+                    self.visit_expr_mut(otherwise);
+                }
+            }
+            Expr::While(repeat) => {
+                self.visit_condition(&mut repeat.cond, &repeat.body);
+                self.visit_block_mut(&mut repeat.body);
             }
             Expr::Match(matching) => {
-                self.visit_place(&mut matching.expr);
+                let assigns =
+                    chain::assigned_fields(|fields| matching.arms.iter().for_each(|arm| fields.visit_arm(arm)));
+                self.visit_head(&mut matching.expr, assigns);
                 matching.arms.iter_mut().for_each(|arm| self.visit_arm_mut(arm));
             }
             Expr::Field(_) | Expr::Index(_) | Expr::MethodCall(_) | Expr::Try(_) | Expr::Call(_) | Expr::Await(_)
@@ -294,6 +296,13 @@ impl VisitMut for Rewriter<'_> {
                 self.visit_expr_mut(&mut index.index);
             }
             _ => visit_mut::visit_expr_mut(self, expr),
+        }
+    }
+
+    fn visit_type_mut(&mut self, ty: &mut Type) {
+        visit_mut::visit_type_mut(self, ty);
+        if self.replaces_maps {
+            self.map_type(ty);
         }
     }
 

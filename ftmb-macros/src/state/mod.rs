@@ -4,7 +4,9 @@
 //! error, stubs come out in the place of what could not be derived.
 
 mod expand;
+mod misplaced;
 mod parse;
+mod serde_attributes;
 mod validate;
 
 use proc_macro2::TokenStream;
