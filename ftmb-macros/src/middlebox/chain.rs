@@ -12,6 +12,7 @@ use syn::visit_mut::VisitMut;
 use syn::{Expr, ExprReference, Ident, UnOp};
 
 use super::forms::is_assignment;
+use super::lending;
 use super::rewrite::Rewriter;
 
 /// The field that a chain begins at.
@@ -149,11 +150,23 @@ impl Shape {
 pub(super) fn rewrite(rewriter: &mut Rewriter<'_>, expr: &mut Expr, place: bool) {
     let Some(root) = root(expr) else { return };
     let shape = Shape::of(expr);
-    if shape.bare || shape.locks || (place && !shape.calls) {
+    let kept = lending::lends(expr) && rewriter.mentions.allow(expr, &root.name);
+    if shape.bare || shape.locks || (place && !shape.calls) || kept {
         let waits_for_itself = place && !shape.locks && !rewriter.reports && rewriter.assigned.contains(&root.name);
         let reach: Reach<'_> = if waits_for_itself { &inline_assigned } else { &inline };
         lower(rewriter, expr, &mut Vec::new(), false, reach);
         return;
+    }
+    if place && !lending::lends(expr) {
+        // A part of what a call returned is wanted as a place: it belongs to the value, not to the field.
+        match expr {
+            Expr::Index(link) => {
+                rewrite(rewriter, &mut link.expr, true);
+                return rewriter.visit_expr_mut(&mut link.index);
+            }
+            Expr::Field(link) => return rewrite(rewriter, &mut link.base, true),
+            _ => {}
+        }
     }
     let span = Span::mixed_site().located_at(root.span);
     let mut hoisted = Vec::new();

@@ -3,14 +3,15 @@
 //! Invariant: an access to a field of `self`, or a source of non-determinism, inside tokens that cannot be parsed is an
 //! error, not a gap.
 
-use proc_macro2::{Delimiter, Group, TokenStream, TokenTree};
-use quote::{ToTokens, quote};
+use proc_macro2::{Delimiter, Group, Span, TokenStream, TokenTree};
+use quote::{ToTokens, quote, quote_spanned};
 use syn::parse::{Parse, ParseStream, Parser};
 use syn::punctuated::Punctuated;
 use syn::visit_mut::VisitMut;
 use syn::{Expr, Ident, Macro, Pat, Token};
 
 use super::chain::{self, Root};
+use super::lending::Mentions;
 use super::refused::ADDRESS;
 use super::rewrite::Rewriter;
 use super::sources::{self, Source};
@@ -145,6 +146,32 @@ impl Rewriter<'_> {
                 }
             }
         }
+    }
+
+    /// `write!` to a field of `self` with arguments that touch state as well: they are formatted first, so that the field is
+    /// not held while they are.
+    pub(super) fn write_macro(&mut self, invocation: &mut Macro) -> Option<Expr> {
+        let last = invocation.path.segments.last()?;
+        if !self.has_self || (last.ident != "write" && last.ident != "writeln") {
+            return None;
+        }
+        let parser = |input: ParseStream<'_>| -> syn::Result<(Expr, TokenStream)> {
+            let destination = input.parse()?;
+            input.parse::<Token![,]>()?;
+            Ok((destination, input.parse()?))
+        };
+        let (mut destination, rest) = parser.parse2(invocation.tokens.clone()).ok()?;
+        let root = chain::root(&destination)?;
+        if chain::Shape::of(&destination).locks || !Mentions::of(&rest).any() {
+            return None;
+        }
+        let span = Span::mixed_site().located_at(root.span);
+        let rest = self.arguments(rest)?;
+        self.visit_place(&mut destination);
+        let path = &invocation.path;
+        Some(Expr::Verbatim(quote_spanned!(span=> (match ::core::format_args!(#rest) {
+            __ftmb_text => #path!(#destination, "{}", __ftmb_text)
+        }))))
     }
 
     /// The tokens with each `self.field` replaced by an access, whatever the macro makes of it.

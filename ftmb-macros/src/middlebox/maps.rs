@@ -53,7 +53,12 @@ impl Rewriter<'_> {
             let blanks = std::iter::repeat_n(quote_spanned!(span=> _), count);
             last.arguments = PathArguments::AngleBracketed(syn::parse_quote_spanned!(span=> <#(#blanks),*>));
         }
-        syn::parse_quote_spanned!(span=> <<#map as #private::Replayed>::Type>::#function)
+        match function.ident.to_string().as_str() {
+            "new" | "with_capacity" | "default" => {
+                syn::parse_quote_spanned!(span=> <#map as #private::Replayed>::#function)
+            }
+            _ => syn::parse_quote_spanned!(span=> <<#map as #private::Replayed>::Type>::#function),
+        }
     }
 
     /// A type that names a map, as the map that takes its place.

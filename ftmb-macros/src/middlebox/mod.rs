@@ -8,6 +8,7 @@ mod chain;
 mod deadlocks;
 mod forms;
 mod known_macros;
+mod lending;
 mod maps;
 mod refused;
 mod rewrite;

@@ -62,15 +62,19 @@ const RULES: &[Rule] = &[
     (&[&["env", "*"]], "reads the environment, which is another one in the process that takes over", OUTSIDE),
     (&[&["io", "stdin"]], "reads what will not be there to be read when the packet is replayed", OUTSIDE),
     (
-        &[
-            &["process", "id"],
-            &["process", "exit"],
-            &["process", "abort"],
-            &["process", "Command", "*"],
-            &["process", "parent_id"],
-        ],
-        "concerns this process, and another one replays the packet",
-        "return a `Verdict`; keep what identifies the middlebox in a `#[ftmb(config)]` field",
+        &[&["process", "id"], &["process", "parent_id"]],
+        "names this process, and another one replays the packet",
+        "keep what identifies the middlebox in a `#[ftmb(config)]` field",
+    ),
+    (
+        &[&["process", "exit"], &["process", "abort"]],
+        "ends this process, and the one that replays the packet as well",
+        "return a `Verdict`; panic only where going on would be wrong",
+    ),
+    (
+        &[&["process", "Command", "*"]],
+        "starts a process, and would start it again when the packet is replayed",
+        OUTSIDE,
     ),
     (
         &[

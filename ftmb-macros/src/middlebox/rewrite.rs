@@ -8,10 +8,11 @@ use quote::{ToTokens, quote, quote_spanned};
 use syn::spanned::Spanned;
 use syn::visit::Visit as _;
 use syn::visit_mut::{self, VisitMut};
-use syn::{Block, Expr, ExprStruct, Ident, Item, Local, Member, Path, Stmt, Type, UnOp};
+use syn::{Arm, Block, Expr, ExprStruct, Ident, Item, Local, Member, Path, Stmt, Type, UnOp};
 
 use super::chain::{self, Root};
 use super::forms::{is_assignment, is_comparison, take_attributes, takes_value};
+use super::lending::Mentions;
 use crate::errors::Errors;
 use crate::field_type::{field_name, hidden};
 use crate::options::Options;
@@ -56,8 +57,10 @@ pub(super) struct Rewriter<'a> {
     pub(super) probed: bool,
     /// Whether std's hash maps are replaced: not where the shared struct is constructed.
     pub(super) replaces_maps: bool,
-    /// The fields that the body of the surrounding `if` or `while` assigns.
-    body_assigns: Vec<String>,
+    /// What of `self` the statement, or the head and its body, mentions: decides which guards may live to its end.
+    pub(super) mentions: Mentions,
+    /// The body of the surrounding `if` or `while`.
+    body: Option<Block>,
     /// The fields that are assigned while the temporaries of this expression, the head of a `match` or `let`, live.
     pub(super) assigned: Vec<String>,
 }
@@ -80,7 +83,8 @@ impl<'a> Rewriter<'a> {
             place: false,
             probed: false,
             replaces_maps: false,
-            body_assigns: Vec::new(),
+            mentions: Mentions::default(),
+            body: None,
             assigned: Vec::new(),
         }
     }
@@ -108,17 +112,21 @@ impl<'a> Rewriter<'a> {
     }
 
     /// The head of a `match` or `let` whose body assigns these fields.
-    fn visit_head(&mut self, head: &mut Expr, assigns: Vec<String>) {
+    fn visit_head(&mut self, head: &mut Expr, assigns: Vec<String>, mentions: Mentions) {
         let outer = std::mem::replace(&mut self.assigned, assigns);
+        let outer_mentions = std::mem::replace(&mut self.mentions, mentions);
         self.visit_place(head);
         self.assigned = outer;
+        self.mentions = outer_mentions;
     }
 
+    /// The condition of an `if` or `while`: its `let`s are heads, the temporaries of the rest end before the body.
     fn visit_condition(&mut self, condition: &mut Expr, body: &Block) {
-        let outer =
-            std::mem::replace(&mut self.body_assigns, chain::assigned_fields(|fields| fields.visit_block(body)));
+        let outer = self.body.replace(body.clone());
+        let outer_mentions = std::mem::replace(&mut self.mentions, Mentions::of(condition));
         self.visit_expr_mut(condition);
-        self.body_assigns = outer;
+        self.body = outer;
+        self.mentions = outer_mentions;
     }
 
     fn reach(&mut self, root: &Root, method: &str) -> TokenStream {
@@ -222,7 +230,10 @@ impl VisitMut for Rewriter<'_> {
                     *expr = replacement;
                 }
             }
-            Expr::Macro(invocation) => self.known_macro(&mut invocation.mac),
+            Expr::Macro(invocation) => match self.write_macro(&mut invocation.mac) {
+                Some(written) => *expr = written,
+                None => self.known_macro(&mut invocation.mac),
+            },
             Expr::Struct(literal) if self.own_type && self.self_type.is_named_by(&literal.path) => {
                 self.literal(literal);
             }
@@ -266,7 +277,11 @@ impl VisitMut for Rewriter<'_> {
             Expr::Unary(unary) if matches!(unary.op, UnOp::Deref(_)) => self.visit_place(&mut unary.expr),
             Expr::Let(binding) => {
                 self.visit_pat_mut(&mut binding.pat);
-                self.visit_head(&mut binding.expr, self.body_assigns.clone());
+                let mentions = Mentions::of_head(&binding.expr, &self.body);
+                let assigns = chain::assigned_fields(|fields| {
+                    self.body.iter().for_each(|body| fields.visit_block(body));
+                });
+                self.visit_head(&mut binding.expr, assigns, mentions);
             }
             Expr::If(branch) => {
                 self.visit_condition(&mut branch.cond, &branch.then_branch);
@@ -275,6 +290,12 @@ impl VisitMut for Rewriter<'_> {
                     self.visit_expr_mut(otherwise);
                 }
             }
+            Expr::ForLoop(repeat) => {
+                let outer = std::mem::replace(&mut self.mentions, Mentions::of_head(&repeat.expr, &repeat.body));
+                self.visit_expr_mut(&mut repeat.expr);
+                self.mentions = outer;
+                self.visit_block_mut(&mut repeat.body);
+            }
             Expr::While(repeat) => {
                 self.visit_condition(&mut repeat.cond, &repeat.body);
                 self.visit_block_mut(&mut repeat.body);
@@ -282,7 +303,9 @@ impl VisitMut for Rewriter<'_> {
             Expr::Match(matching) => {
                 let assigns =
                     chain::assigned_fields(|fields| matching.arms.iter().for_each(|arm| fields.visit_arm(arm)));
-                self.visit_head(&mut matching.expr, assigns);
+                let arms = &matching.arms;
+                let mentions = Mentions::of_head(&matching.expr, &quote!(#(#arms)*));
+                self.visit_head(&mut matching.expr, assigns, mentions);
                 matching.arms.iter_mut().for_each(|arm| self.visit_arm_mut(arm));
             }
             Expr::Field(_) | Expr::Index(_) | Expr::MethodCall(_) | Expr::Try(_) | Expr::Call(_) | Expr::Await(_)
@@ -318,9 +341,20 @@ impl VisitMut for Rewriter<'_> {
         }
     }
 
+    fn visit_arm_mut(&mut self, arm: &mut Arm) {
+        self.visit_pat_mut(&mut arm.pat);
+        let outer = std::mem::replace(&mut self.mentions, Mentions::of(&arm.body));
+        self.visit_expr_mut(&mut arm.body);
+        self.mentions = outer;
+    }
+
     fn visit_stmt_mut(&mut self, statement: &mut Stmt) {
+        let outer = std::mem::replace(&mut self.mentions, Mentions::of(statement));
         match statement {
-            Stmt::Macro(invocation) => self.known_macro(&mut invocation.mac),
+            Stmt::Macro(invocation) => match self.write_macro(&mut invocation.mac) {
+                Some(written) => *statement = Stmt::Expr(written, invocation.semi_token),
+                None => self.known_macro(&mut invocation.mac),
+            },
             Stmt::Expr(expr, _) => {
                 let attributes = take_attributes(expr);
                 self.visit_expr_mut(expr);
@@ -330,6 +364,7 @@ impl VisitMut for Rewriter<'_> {
             }
             _ => visit_mut::visit_stmt_mut(self, statement),
         }
+        self.mentions = outer;
     }
 
     fn visit_item_mut(&mut self, item: &mut Item) {

@@ -77,8 +77,14 @@ impl Rewriter<'_> {
             Source::Map if self.replaces_maps => return Some(self.map_function(expr)),
             Source::Map => return None,
             Source::Random => syn::parse_quote_spanned!(span=> #private::random #arguments),
+            // The original is named as well, so that its import counts as used.
+            Source::Generator if segments.len() == 1 => {
+                syn::parse_quote_spanned!(span=> #private::instead_of(#expr, #private::rng::current))
+            }
             Source::Generator => syn::parse_quote_spanned!(span=> #private::rng::current),
-            Source::Thread => syn::parse_quote_spanned!(span=> #private::thread::current),
+            Source::Thread => {
+                syn::parse_quote_spanned!(span=> #private::instead_of(#expr, #private::thread::current))
+            }
             Source::Fastrand => {
                 let function = Ident::new(segments.last()?, span);
                 syn::parse_quote_spanned!(span=> #private::fastrand::#function #arguments)

@@ -34,12 +34,9 @@ impl Nat {
                 &(*::ftmb::__private::Probe::new(&self.settings).__ftmb_access()).name
             }
             _ => {
-                ({
-                    #[allow(unused_mut)]
-                    let mut __ftmb_field = ::ftmb::__private::Probe::new(&self.settings)
-                        .__ftmb_access();
-                    (*__ftmb_field).name.as_str()
-                })
+                (*::ftmb::__private::Probe::new(&self.settings).__ftmb_access())
+                    .name
+                    .as_str()
             }
         }
     }

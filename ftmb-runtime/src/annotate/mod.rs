@@ -36,4 +36,4 @@ pub use shareable::{
     Annotated, Field, Held, Locks, PerCoreField, Plain, Shareable, Storable, TrackAs, Value, track, track_per_core,
     unknown_piece,
 };
-pub use sources::{Clock, Portable, Random, RealClock, random};
+pub use sources::{Clock, Portable, Random, RealClock, instead_of, random};

@@ -3,7 +3,7 @@
 //! Invariant: a map whose order of iteration is random, or not known to be the same in every process, has no counterpart
 //! here, so that naming it does not compile.
 
-use std::hash::{BuildHasherDefault, RandomState};
+use std::hash::RandomState;
 
 use crate::collections::{HashMap, HashSet};
 
@@ -19,34 +19,36 @@ use crate::collections::{HashMap, HashSet};
 pub trait Replayed {
     /// What takes its place.
     type Type;
+    /// An empty one.
+    fn new() -> Self::Type;
+    /// An empty one with room for so many entries.
+    fn with_capacity(capacity: usize) -> Self::Type;
+    /// An empty one, as its `Default`.
+    fn default() -> Self::Type {
+        Self::new()
+    }
 }
 
-#[diagnostic::do_not_recommend]
-impl<K, V> Replayed for std::collections::HashMap<K, V, RandomState> {
-    type Type = HashMap<K, V>;
+macro_rules! replayed {
+    ($([$($parameter:ident),*] $named:ty => $type:ty;)*) => {$(
+        #[diagnostic::do_not_recommend]
+        impl<$($parameter),*> Replayed for $named {
+            type Type = $type;
+
+            fn new() -> $type {
+                <$type>::new()
+            }
+
+            fn with_capacity(capacity: usize) -> $type {
+                <$type>::with_capacity(capacity)
+            }
+        }
+    )*};
 }
 
-#[diagnostic::do_not_recommend]
-impl<T> Replayed for std::collections::HashSet<T, RandomState> {
-    type Type = HashSet<T>;
-}
-
-#[diagnostic::do_not_recommend]
-impl<K, V, H> Replayed for std::collections::HashMap<K, V, BuildHasherDefault<H>> {
-    type Type = Self;
-}
-
-#[diagnostic::do_not_recommend]
-impl<T, H> Replayed for std::collections::HashSet<T, BuildHasherDefault<H>> {
-    type Type = Self;
-}
-
-#[diagnostic::do_not_recommend]
-impl<K, V> Replayed for HashMap<K, V> {
-    type Type = Self;
-}
-
-#[diagnostic::do_not_recommend]
-impl<T> Replayed for HashSet<T> {
-    type Type = Self;
+replayed! {
+    [K, V] std::collections::HashMap<K, V, RandomState> => HashMap<K, V>;
+    [T] std::collections::HashSet<T, RandomState> => HashSet<T>;
+    [K, V] HashMap<K, V> => HashMap<K, V>;
+    [T] HashSet<T> => HashSet<T>;
 }

@@ -4,9 +4,9 @@
 
 use crate::sync::current;
 
-/// Stands for the thread of the current core.
+/// Stands for the thread of the current core. It has an id and nothing else: names and handles differ between processes.
 #[derive(Clone, Copy, Debug)]
-pub struct Thread(());
+pub struct CurrentCore(());
 
 /// Tells cores apart; replaces [`std::thread::ThreadId`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -14,11 +14,11 @@ pub struct ThreadId(Option<usize>);
 
 /// The thread of the current core.
 #[must_use]
-pub fn current() -> Thread {
-    Thread(())
+pub fn current() -> CurrentCore {
+    CurrentCore(())
 }
 
-impl Thread {
+impl CurrentCore {
     /// Which core it is.
     #[must_use]
     pub fn id(&self) -> ThreadId {

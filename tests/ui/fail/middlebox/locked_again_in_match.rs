@@ -12,7 +12,7 @@ struct Nat {
 
 #[ftmb::middlebox]
 impl Nat {
-    fn process(&self, key: u32) {
+    fn process(&self, key: u32) -> usize {
         match self.flows.read().unwrap().get(&key) {
             Some(port) => drop(*port),
             None => {
@@ -20,8 +20,8 @@ impl Nat {
             }
         }
         match self.flows.write() {
-            Ok(guard) if self.flows.read().unwrap().is_empty() => drop(guard),
-            _ => {}
+            Ok(guard) if self.flows.read().unwrap().is_empty() => guard.len(),
+            _ => 0,
         }
     }
 }

@@ -5,8 +5,6 @@ struct Flow {
     #[serde(rename = "port")]
     source: u16,
     port: u16,
-    #[serde(alias = "port")]
-    other: u16,
 }
 
 #[ftmb::state]

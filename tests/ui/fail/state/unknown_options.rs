@@ -14,7 +14,4 @@ struct Whole {
     port: u16,
 }
 
-#[ftmb::state]
-fn process() {}
-
 fn main() {}
