@@ -22,10 +22,16 @@ pub(super) struct Root {
     pub(super) span: Span,
     /// The field's name.
     pub(super) name: String,
+    /// The chain goes through what the field holds, one by one.
+    pub(super) iterated: bool,
 }
 
 /// Methods that begin a section by themselves: their guards must live as long as the user's code says.
 const LOCKING: &[&str] = &["lock", "read", "write", "try_lock", "try_read", "try_write", "borrow_mut", "peek"];
+
+/// Methods that go through all entries of a map, in its order.
+const ITERATING: &[&str] =
+    &["iter", "keys", "values", "into_iter", "into_keys", "into_values", "union", "intersection", "difference"];
 
 fn is_self(expr: &Expr) -> bool {
     match expr {
@@ -81,11 +87,18 @@ fn base_mut(expr: &mut Expr) -> Option<&mut Expr> {
 /// The field of `self` at which the chain `expr` begins, if it is one.
 pub(super) fn root(expr: &Expr) -> Option<Root> {
     let mut link = expr;
+    let mut iterated = false;
     while !is_root(link) {
+        iterated = matches!(link, Expr::MethodCall(call) if ITERATING.contains(&call.method.to_string().as_str()));
         link = base(link)?;
     }
     let Expr::Field(field) = link else { return None };
-    Some(Root { place: link.clone(), span: field.member.span(), name: field.member.to_token_stream().to_string() })
+    Some(Root {
+        place: link.clone(),
+        span: field.member.span(),
+        name: field.member.to_token_stream().to_string(),
+        iterated,
+    })
 }
 
 /// The fields of `self` that are assigned in what `visit` shows.
@@ -150,10 +163,13 @@ impl Shape {
 pub(super) fn rewrite(rewriter: &mut Rewriter<'_>, expr: &mut Expr, place: bool) {
     let Some(root) = root(expr) else { return };
     let shape = Shape::of(expr);
+    let looped = std::mem::take(&mut rewriter.looped);
+    let iterated = root.iterated || (looped && !shape.calls);
     let kept = lending::lends(expr) && rewriter.mentions.allow(expr, &root.name);
     if shape.bare || shape.locks || (place && !shape.calls) || kept {
         let waits_for_itself = place && !shape.locks && !rewriter.reports && rewriter.assigned.contains(&root.name);
         let reach: Reach<'_> = if waits_for_itself { &inline_assigned } else { &inline };
+        rewriter.iterated = iterated;
         lower(rewriter, expr, &mut Vec::new(), false, reach);
         return;
     }
@@ -171,6 +187,7 @@ pub(super) fn rewrite(rewriter: &mut Rewriter<'_>, expr: &mut Expr, place: bool)
     let span = Span::mixed_site().located_at(root.span);
     let mut hoisted = Vec::new();
     lower(rewriter, expr, &mut hoisted, true, &through_cell);
+    rewriter.iterated = iterated;
     let access = rewriter.probe(&root);
     let cell = cell(span);
     let body = quote_spanned! {span=>

@@ -194,6 +194,7 @@ impl Rewriter<'_> {
                             place: syn::parse_quote!(#ident.#field),
                             span: field.span(),
                             name: field.to_string(),
+                            iterated: false,
                         };
                         chain::inline(self, &root).to_tokens(&mut replaced);
                         rest = &after[2..];
@@ -288,7 +289,9 @@ impl Rewriter<'_> {
                 }
                 TokenTree::Ident(first) if !starts_before(&tokens[..index]) => {
                     let (segments, path) = path_at(first, &tokens[index + 1..]);
-                    if let Some(source) = sources::recognise(&segments) {
+                    if let Some(source) = sources::recognise(&segments)
+                        && (self.replaces_maps || !matches!(source, Source::Map))
+                    {
                         let help = match source {
                             Source::Refused(_, help) => help,
                             _ => "bind the value with `let` before the macro",

@@ -117,21 +117,23 @@ const RULES: &[Rule] = &[
         "keeps a value from being dropped, and a guard that is never dropped holds its variable for ever",
         "drop the value, or keep it in a field of the shared state",
     ),
-    (
-        &[
-            &["ptr", "from_ref"],
-            &["ptr", "from_mut"],
-            &["Arc", "as_ptr"],
-            &["Rc", "as_ptr"],
-            &["Arc", "into_raw"],
-            &["Rc", "into_raw"],
-            &["Box", "into_raw"],
-            &["NonNull", "*"],
-        ],
-        "takes an address, which is another one in the process that takes over",
-        ADDRESS,
-    ),
 ];
+
+/// Paths that take addresses; unsafe code that the user vouches for may.
+const ADDRESSES: Rule = (
+    &[
+        &["ptr", "from_ref"],
+        &["ptr", "from_mut"],
+        &["Arc", "as_ptr"],
+        &["Rc", "as_ptr"],
+        &["Arc", "into_raw"],
+        &["Rc", "into_raw"],
+        &["Box", "into_raw"],
+        &["NonNull", "*"],
+    ],
+    "takes an address, which is another one in the process that takes over",
+    ADDRESS,
+);
 
 /// Methods that are refused by their name and number of arguments, whatever they are called on.
 const METHODS: &[(&str, usize, &str, &str)] = &[
@@ -151,14 +153,21 @@ const OUTSIDE: &str =
 pub(super) const DRAW: &str = "draw from `cx.rng()` or `rand::rng()`: in here they are the core's own generator";
 pub(super) const ADDRESS: &str = "use a reference, or an index or key";
 
+fn ends_with(segments: &[&str], rule: &[&str]) -> bool {
+    segments.len() >= rule.len()
+        && rule.iter().rev().zip(segments.iter().rev()).all(|(rule, segment)| *rule == "*" || rule == segment)
+}
+
 /// What the path does that replay cannot, and what to write, if it is refused.
 pub(super) fn path(segments: &[&str]) -> Option<(&'static str, &'static str)> {
-    let ends_with = |rule: &[&str]| {
-        segments.len() >= rule.len()
-            && rule.iter().rev().zip(segments.iter().rev()).all(|(rule, segment)| *rule == "*" || rule == segment)
-    };
-    let (_, does, help) = RULES.iter().find(|(rules, ..)| rules.iter().any(|rule| ends_with(rule)))?;
+    let (_, does, help) = RULES.iter().find(|(rules, ..)| rules.iter().any(|rule| ends_with(segments, rule)))?;
     Some((does, help))
+}
+
+/// As [`path`], for paths that take addresses.
+pub(super) fn address(segments: &[&str]) -> Option<(&'static str, &'static str)> {
+    let (rules, does, help) = ADDRESSES;
+    rules.iter().any(|rule| ends_with(segments, rule)).then_some((does, help))
 }
 
 /// As [`path`], for a method with so many arguments.

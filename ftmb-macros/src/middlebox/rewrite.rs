@@ -57,6 +57,10 @@ pub(super) struct Rewriter<'a> {
     pub(super) probed: bool,
     /// Whether std's hash maps are replaced: not where the shared struct is constructed.
     pub(super) replaces_maps: bool,
+    /// The next chain is what a `for` goes through.
+    pub(super) looped: bool,
+    /// The next probe is of a field whose entries are gone through in their order.
+    pub(super) iterated: bool,
     /// What of `self` the statement, or the head and its body, mentions: decides which guards may live to its end.
     pub(super) mentions: Mentions,
     /// The body of the surrounding `if` or `while`.
@@ -83,6 +87,8 @@ impl<'a> Rewriter<'a> {
             place: false,
             probed: false,
             replaces_maps: false,
+            looped: false,
+            iterated: false,
             mentions: Mentions::default(),
             body: None,
             assigned: Vec::new(),
@@ -135,7 +141,8 @@ impl<'a> Rewriter<'a> {
         let span = Span::mixed_site().located_at(root.span);
         let method = Ident::new(method, span);
         let place = &root.place;
-        quote_spanned!(span=> #private::Probe::new(&#place).#method())
+        let ordered = std::mem::take(&mut self.iterated).then(|| quote_spanned!(span=> .__ftmb_ordered()));
+        quote_spanned!(span=> #private::Probe::new(&#place)#ordered.#method())
     }
 
     /// `Self { field: value }`: every value goes through the constructor of its field.
@@ -292,7 +299,9 @@ impl VisitMut for Rewriter<'_> {
             }
             Expr::ForLoop(repeat) => {
                 let outer = std::mem::replace(&mut self.mentions, Mentions::of_head(&repeat.expr, &repeat.body));
+                self.looped = true;
                 self.visit_expr_mut(&mut repeat.expr);
+                self.looped = false;
                 self.mentions = outer;
                 self.visit_block_mut(&mut repeat.body);
             }

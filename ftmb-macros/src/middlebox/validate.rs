@@ -5,9 +5,9 @@
 use quote::ToTokens;
 use syn::visit::{self, Visit};
 use syn::{
-    Attribute, Expr, ExprBlock, ExprMethodCall, ExprRawAddr, ExprUnsafe, FnArg, Ident, ImplItem, ImplItemFn, ItemFn,
-    ItemImpl, ItemStatic, Local, Path, PathSegment, ReceiverKind, ReturnType, Safety, Signature, StaticMutability,
-    Type, TypePtr, Visibility,
+    Attribute, Expr, ExprBlock, ExprMethodCall, ExprPath, ExprRawAddr, ExprUnsafe, FnArg, Ident, ImplItem, ImplItemFn,
+    ItemFn, ItemImpl, ItemStatic, Local, Path, PathSegment, ReceiverKind, ReturnType, Safety, Signature,
+    StaticMutability, Type, TypePtr, Visibility,
 };
 
 use super::allow;
@@ -206,6 +206,17 @@ impl<'ast> Visit<'ast> for Refusal<'_> {
 
     fn visit_expr_raw_addr(&mut self, expr: &'ast ExprRawAddr) {
         self.refuse_address(expr, "a raw address");
+    }
+
+    fn visit_expr_path(&mut self, expr: &'ast ExprPath) {
+        let segments: Vec<String> = expr.path.segments.iter().map(|segment| segment.ident.to_string()).collect();
+        let segments: Vec<&str> = segments.iter().map(String::as_str).collect();
+        if !self.trusted
+            && let Some((does, help)) = refused::address(&segments)
+        {
+            self.errors.refuse(expr, format_args!("`{}` {does}", segments.join("::")), WHY, help);
+        }
+        visit::visit_expr_path(self, expr);
     }
 
     fn visit_expr_method_call(&mut self, call: &'ast ExprMethodCall) {

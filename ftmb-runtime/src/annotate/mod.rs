@@ -29,9 +29,9 @@ mod values;
 
 pub use access::{CopyCell, GuardCell, PeekCell};
 pub use assign::{Assignable, AssignedInBody};
-pub use probe::{Probe, ViaGuard, ViaReference};
+pub use probe::{Iterated, Probe, ViaGuard, ViaReference};
 pub use refused::Refused;
-pub use replayed::Replayed;
+pub use replayed::{RandomOrder, Replayed, SameOrder};
 pub use shareable::{
     Annotated, Field, Held, Locks, PerCoreField, Plain, Shareable, Storable, TrackAs, Value, track, track_per_core,
     unknown_piece,

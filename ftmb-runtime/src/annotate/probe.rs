@@ -10,7 +10,7 @@
 //! Probe<anything>               ViaReference, by &     &'a F       the field itself, lifetime intact
 //! ```
 
-use super::{Assignable, AssignedInBody, CopyCell, GuardCell, PeekCell, Portable, RealClock};
+use super::{Assignable, AssignedInBody, CopyCell, GuardCell, PeekCell, Portable, RandomOrder, RealClock, SameOrder};
 use crate::state::State;
 use crate::sync::{Tracked, TrackedMut};
 
@@ -63,6 +63,29 @@ impl<'a, T: RealClock> Probe<'a, T> {
         self.0
     }
 }
+
+impl<T: RandomOrder> Probe<'_, T> {
+    /// Never compiles: the order of iteration differs between processes.
+    #[must_use]
+    pub fn __ftmb_ordered(self) -> Self
+    where
+        T: SameOrder,
+    {
+        self
+    }
+}
+
+/// Asks of a field whose entries are gone through in their order: any but std's hash maps.
+pub trait Iterated: Sized {
+    /// The probe itself.
+    #[inline(always)]
+    #[must_use]
+    fn __ftmb_ordered(self) -> Self {
+        self
+    }
+}
+
+impl<F: ?Sized> Iterated for Probe<'_, F> {}
 
 /// Reaches a plain field of any type.
 pub trait ViaGuard {

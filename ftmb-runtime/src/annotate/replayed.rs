@@ -52,3 +52,18 @@ replayed! {
     [K, V] HashMap<K, V> => HashMap<K, V>;
     [T] HashSet<T> => HashSet<T>;
 }
+
+/// A map or set of std whose order of iteration is random.
+pub trait RandomOrder {}
+
+impl<K, V> RandomOrder for std::collections::HashMap<K, V, RandomState> {}
+impl<T> RandomOrder for std::collections::HashSet<T, RandomState> {}
+
+/// A map or set that is gone through in the same order in every process. Asked of fields with a [`RandomOrder`], so never
+/// fulfilled.
+#[diagnostic::on_unimplemented(
+    message = "this field of type `{Self}` is gone through in random order",
+    label = "another order in the process that takes over",
+    note = "help: hold `ftmb::collections::HashMap` or `HashSet`, or a `BTreeMap`; looking up single keys is fine"
+)]
+pub trait SameOrder {}
