@@ -63,7 +63,21 @@ impl Twice {
                 break;
             }
         }
+        self.v.pop().map(|last| self.v.push(last));
+        let order = self.v.pop().unwrap_or(0) + self.v.pop().unwrap_or(self.next()).min(self.v.len() as u32);
+        self.v.first().copied().map(|first| self.v.push(first + order % 5)).unwrap_or_else(|| self.v.push(1));
+        self.v.is_empty().then(|| self.v.push(self.next()));
         twice + self.v.iter().filter(|one| **one > 3).count()
+    }
+
+    /// What is popped is gone when the length is taken, and what is pushed was taken before.
+    fn in_order(&self) -> (usize, u32, u32, usize) {
+        let after = self.v.pop().map_or(9, |_| self.v.len());
+        self.v.push(self.next());
+        let first = self.v.pop().unwrap_or(self.next());
+        let second = self.v.pop().unwrap_or(self.next());
+        self.v.extend([second, first, self.next()]);
+        (after, first, second, self.v.drain(..).count() + self.v.len())
     }
 
     fn maps(&self, key: u8) -> u32 {
@@ -75,6 +89,8 @@ impl Twice {
         if let Some(found) = self.plain.get(&(key / 2)).copied() {
             self.plain.insert(key, found);
         }
+        self.plain.get(&key).copied().map(|found| self.plain.insert(key + 1, found));
+        self.plain.remove(&7).or_else(|| self.plain.remove(&6));
         if self.map.lock().unwrap().contains_key(&key) {
             self.map.lock().unwrap().remove(&key);
         }
@@ -126,6 +142,12 @@ impl Middlebox for Twice {
         packet.bytes_mut()[..8].copy_from_slice(&mixed.to_be_bytes());
         Verdict::Forward(PortId(1))
     }
+}
+
+#[test]
+fn arguments_are_evaluated_in_the_order_they_are_written() {
+    let twice = Twice::new();
+    assert_eq!(twice.in_order(), (0, 1, 3, 3), "the argument of the first `unwrap_or` is evaluated though not needed");
 }
 
 #[test]

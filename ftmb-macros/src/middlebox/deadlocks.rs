@@ -8,7 +8,7 @@ use quote::ToTokens;
 use syn::visit::{self, Visit};
 use syn::{Block, Expr, ExprMethodCall, ItemImpl, Pat};
 
-use super::chain;
+use super::shape::{self, Shape};
 use crate::errors::Errors;
 
 /// Refuses what is certain to wait for itself.
@@ -40,7 +40,7 @@ impl<'ast> Lock<'ast> {
             "try_read" => (true, true),
             _ => return None,
         };
-        if !call.args.is_empty() || chain::root(&call.receiver).is_none() || chain::Shape::of(&call.receiver).calls {
+        if !call.args.is_empty() || shape::root(&call.receiver).is_none() || Shape::of(&call.receiver).calls {
             return None;
         }
         let what = call.receiver.to_token_stream().to_string().replace(' ', "");

@@ -9,7 +9,7 @@ use proc_macro2::{Delimiter, TokenStream, TokenTree};
 use quote::ToTokens;
 use syn::Expr;
 
-use super::chain;
+use super::shape;
 
 /// Methods of std's types whose result borrows from what they are called on.
 const LENDING: &[&str] = &[
@@ -136,6 +136,12 @@ pub(super) fn lends(chain: &Expr) -> bool {
     }
 }
 
+/// Whether the result of a method may borrow from what it is called on.
+pub(super) fn may_borrow(call: &syn::ExprMethodCall) -> bool {
+    let name = call.method.to_string();
+    LENDING.contains(&name.as_str()) || PASSING.contains(&name.as_str())
+}
+
 /// What of `self` some code mentions.
 #[derive(Default)]
 pub(super) struct Mentions {
@@ -173,6 +179,11 @@ impl Mentions {
         }
     }
 
+    /// Whether this field may be among them.
+    pub(super) fn touch(&self, field: &str) -> bool {
+        self.whole || self.fields.contains_key(field)
+    }
+
     /// Whether there are any.
     pub(super) fn any(&self) -> bool {
         self.whole || !self.fields.is_empty()
@@ -181,7 +192,7 @@ impl Mentions {
     /// Whether a chain that begins at this field may keep its guard.
     pub(super) fn allow(&self, chain: &Expr, field: &str) -> bool {
         let own: usize = Self::of(chain).fields.values().sum();
-        !self.whole && own == 1 && self.fields.get(field) == Some(&1) && chain::root(chain).is_some()
+        !self.whole && own == 1 && self.fields.get(field) == Some(&1) && shape::root(chain).is_some()
     }
 }
 

@@ -7,13 +7,16 @@ mod allow;
 mod chain;
 mod deadlocks;
 mod forms;
+mod hidden;
 mod known_macros;
 mod lending;
 mod maps;
 mod refused;
 mod rewrite;
+mod shape;
 mod sources;
 mod validate;
+mod visit;
 
 use proc_macro2::{Span, TokenStream};
 use quote::{ToTokens, quote_spanned};

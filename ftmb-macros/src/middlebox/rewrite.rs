@@ -4,15 +4,14 @@
 //! Invariant: what is generated is never visited again, and keeps the span of what it replaces.
 
 use proc_macro2::{Span, TokenStream};
-use quote::{ToTokens, quote, quote_spanned};
+use quote::{quote, quote_spanned};
 use syn::spanned::Spanned;
-use syn::visit::Visit as _;
-use syn::visit_mut::{self, VisitMut};
-use syn::{Arm, Block, Expr, ExprStruct, Ident, Item, Local, Member, Path, Stmt, Type, UnOp};
+use syn::visit_mut::VisitMut;
+use syn::{Block, Expr, ExprStruct, Ident, Member, Path, Type};
 
-use super::chain::{self, Root};
-use super::forms::{is_assignment, is_comparison, take_attributes, takes_value};
+use super::chain;
 use super::lending::Mentions;
+use super::shape::{self, Root, Shape};
 use crate::errors::Errors;
 use crate::field_type::{field_name, hidden};
 use crate::options::Options;
@@ -44,13 +43,13 @@ fn idents(path: &Path) -> Vec<Ident> {
 pub(super) struct Rewriter<'a> {
     pub(super) options: &'a Options,
     pub(super) errors: &'a Errors,
-    self_type: &'a SelfType,
+    pub(super) self_type: &'a SelfType,
     /// False in functions without a receiver and in items nested in a body: `self` is not the shared state there.
     pub(super) has_self: bool,
     /// In `report`: fields are looked at without counting.
     pub(super) reports: bool,
     /// False in items nested in a body, where `Self` is another type.
-    own_type: bool,
+    pub(super) own_type: bool,
     /// Whether the next expression is wanted as a place (borrowed, matched on, compared) rather than as a value.
     pub(super) place: bool,
     /// Whether a probe was generated.
@@ -64,7 +63,7 @@ pub(super) struct Rewriter<'a> {
     /// What of `self` the statement, or the head and its body, mentions: decides which guards may live to its end.
     pub(super) mentions: Mentions,
     /// The body of the surrounding `if` or `while`.
-    body: Option<Block>,
+    pub(super) body: Option<Block>,
     /// The fields that are assigned while the temporaries of this expression, the head of a `match` or `let`, live.
     pub(super) assigned: Vec<String>,
 }
@@ -118,7 +117,7 @@ impl<'a> Rewriter<'a> {
     }
 
     /// The head of a `match` or `let` whose body assigns these fields.
-    fn visit_head(&mut self, head: &mut Expr, assigns: Vec<String>, mentions: Mentions) {
+    pub(super) fn visit_head(&mut self, head: &mut Expr, assigns: Vec<String>, mentions: Mentions) {
         let outer = std::mem::replace(&mut self.assigned, assigns);
         let outer_mentions = std::mem::replace(&mut self.mentions, mentions);
         self.visit_place(head);
@@ -127,7 +126,7 @@ impl<'a> Rewriter<'a> {
     }
 
     /// The condition of an `if` or `while`: its `let`s are heads, the temporaries of the rest end before the body.
-    fn visit_condition(&mut self, condition: &mut Expr, body: &Block) {
+    pub(super) fn visit_condition(&mut self, condition: &mut Expr, body: &Block) {
         let outer = self.body.replace(body.clone());
         let outer_mentions = std::mem::replace(&mut self.mentions, Mentions::of(condition));
         self.visit_expr_mut(condition);
@@ -146,7 +145,7 @@ impl<'a> Rewriter<'a> {
     }
 
     /// `Self { field: value }`: every value goes through the constructor of its field.
-    fn literal(&mut self, literal: &mut ExprStruct) {
+    pub(super) fn literal(&mut self, literal: &mut ExprStruct) {
         let path = &literal.path;
         let replaces_maps = std::mem::replace(&mut self.replaces_maps, false);
         for (index, field) in literal.fields.iter_mut().enumerate() {
@@ -165,8 +164,8 @@ impl<'a> Rewriter<'a> {
     }
 
     /// `self.field = value` and `self.field += value`, in all their forms. False if the left side is no field of `self`.
-    fn assignment(&mut self, left: &mut Expr, operator: &TokenStream, right: &mut Expr) -> Option<Expr> {
-        let root = chain::root(left)?;
+    pub(super) fn assignment(&mut self, left: &mut Expr, operator: &TokenStream, right: &mut Expr) -> Option<Expr> {
+        let root = shape::root(left)?;
         if self.reports {
             self.errors.refuse(
                 &*left,
@@ -177,7 +176,7 @@ impl<'a> Rewriter<'a> {
             return Some(syn::parse_quote!({}));
         }
         let span = Span::mixed_site().located_at(root.span);
-        let shape = chain::Shape::of(left);
+        let shape = Shape::of(left);
         if shape.locks {
             self.probed = true;
             chain::lower(self, left, &mut Vec::new(), false, &chain::inline);
@@ -203,11 +202,11 @@ impl<'a> Rewriter<'a> {
         Some(chain::wrap(&hoisted, &body, span, false))
     }
 
-    fn refuse_destructuring(&mut self, left: &Expr) {
+    pub(super) fn refuse_destructuring(&mut self, left: &Expr) {
         struct Finder(bool);
         impl<'ast> syn::visit::Visit<'ast> for Finder {
             fn visit_expr(&mut self, expr: &'ast Expr) {
-                self.0 |= matches!(expr, Expr::Field(_)) && chain::root(expr).is_some();
+                self.0 |= matches!(expr, Expr::Field(_)) && shape::root(expr).is_some();
                 syn::visit::visit_expr(self, expr);
             }
         }
@@ -224,162 +223,5 @@ impl<'a> Rewriter<'a> {
                 "write one assignment for each field",
             );
         }
-    }
-}
-
-impl VisitMut for Rewriter<'_> {
-    fn visit_expr_mut(&mut self, expr: &mut Expr) {
-        let place = std::mem::take(&mut self.place);
-        match expr {
-            Expr::Path(path) => {
-                visit_mut::visit_expr_path_mut(self, path);
-                if let Some(replacement) = self.source(path) {
-                    *expr = replacement;
-                }
-            }
-            Expr::Macro(invocation) => match self.write_macro(&mut invocation.mac) {
-                Some(written) => *expr = written,
-                None => self.known_macro(&mut invocation.mac),
-            },
-            Expr::Struct(literal) if self.own_type && self.self_type.is_named_by(&literal.path) => {
-                self.literal(literal);
-            }
-            Expr::Paren(inner) => {
-                self.place = place;
-                self.visit_expr_mut(&mut inner.expr);
-            }
-            Expr::Group(inner) => {
-                self.place = place;
-                self.visit_expr_mut(&mut inner.expr);
-            }
-            Expr::Assign(assign) if self.has_self => {
-                self.refuse_destructuring(&assign.left);
-                let operator = assign.eq_token.to_token_stream();
-                match self.assignment(&mut assign.left, &operator, &mut assign.right) {
-                    Some(replacement) => *expr = replacement,
-                    None => {
-                        self.visit_place(&mut assign.left);
-                        self.visit_expr_mut(&mut assign.right);
-                    }
-                }
-            }
-            Expr::Binary(binary) if self.has_self && is_assignment(&binary.op) => {
-                let operator = binary.op.to_token_stream();
-                match self.assignment(&mut binary.left, &operator, &mut binary.right) {
-                    Some(replacement) => *expr = replacement,
-                    None => {
-                        self.visit_place(&mut binary.left);
-                        self.visit_expr_mut(&mut binary.right);
-                    }
-                }
-            }
-            Expr::Binary(binary) if is_comparison(&binary.op) => {
-                self.visit_place(&mut binary.left);
-                self.visit_place(&mut binary.right);
-            }
-            Expr::Reference(reference) => {
-                chain::refuse_index_under_borrow(self, reference);
-                self.visit_place(&mut reference.expr);
-            }
-            Expr::Unary(unary) if matches!(unary.op, UnOp::Deref(_)) => self.visit_place(&mut unary.expr),
-            Expr::Let(binding) => {
-                self.visit_pat_mut(&mut binding.pat);
-                let mentions = Mentions::of_head(&binding.expr, &self.body);
-                let assigns = chain::assigned_fields(|fields| {
-                    self.body.iter().for_each(|body| fields.visit_block(body));
-                });
-                self.visit_head(&mut binding.expr, assigns, mentions);
-            }
-            Expr::If(branch) => {
-                self.visit_condition(&mut branch.cond, &branch.then_branch);
-                self.visit_block_mut(&mut branch.then_branch);
-                if let Some((_, otherwise)) = &mut branch.else_branch {
-                    self.visit_expr_mut(otherwise);
-                }
-            }
-            Expr::ForLoop(repeat) => {
-                let outer = std::mem::replace(&mut self.mentions, Mentions::of_head(&repeat.expr, &repeat.body));
-                self.looped = true;
-                self.visit_expr_mut(&mut repeat.expr);
-                self.looped = false;
-                self.mentions = outer;
-                self.visit_block_mut(&mut repeat.body);
-            }
-            Expr::While(repeat) => {
-                self.visit_condition(&mut repeat.cond, &repeat.body);
-                self.visit_block_mut(&mut repeat.body);
-            }
-            Expr::Match(matching) => {
-                let assigns =
-                    chain::assigned_fields(|fields| matching.arms.iter().for_each(|arm| fields.visit_arm(arm)));
-                let arms = &matching.arms;
-                let mentions = Mentions::of_head(&matching.expr, &quote!(#(#arms)*));
-                self.visit_head(&mut matching.expr, assigns, mentions);
-                matching.arms.iter_mut().for_each(|arm| self.visit_arm_mut(arm));
-            }
-            Expr::Field(_) | Expr::Index(_) | Expr::MethodCall(_) | Expr::Try(_) | Expr::Call(_) | Expr::Await(_)
-                if self.has_self && chain::root(expr).is_some() =>
-            {
-                chain::rewrite(self, expr, place);
-            }
-            Expr::Field(field) => self.visit_place(&mut field.base),
-            Expr::Index(index) => {
-                self.visit_place(&mut index.expr);
-                self.visit_expr_mut(&mut index.index);
-            }
-            _ => visit_mut::visit_expr_mut(self, expr),
-        }
-    }
-
-    fn visit_type_mut(&mut self, ty: &mut Type) {
-        visit_mut::visit_type_mut(self, ty);
-        if self.replaces_maps {
-            self.map_type(ty);
-        }
-    }
-
-    fn visit_local_mut(&mut self, local: &mut Local) {
-        self.visit_pat_mut(&mut local.pat);
-        let by_value = takes_value(&local.pat);
-        if let Some(init) = &mut local.init {
-            self.place = !by_value;
-            self.visit_expr_mut(&mut init.expr);
-            if let Some((_, diverge)) = &mut init.diverge {
-                self.visit_expr_mut(diverge);
-            }
-        }
-    }
-
-    fn visit_arm_mut(&mut self, arm: &mut Arm) {
-        self.visit_pat_mut(&mut arm.pat);
-        let outer = std::mem::replace(&mut self.mentions, Mentions::of(&arm.body));
-        self.visit_expr_mut(&mut arm.body);
-        self.mentions = outer;
-    }
-
-    fn visit_stmt_mut(&mut self, statement: &mut Stmt) {
-        let outer = std::mem::replace(&mut self.mentions, Mentions::of(statement));
-        match statement {
-            Stmt::Macro(invocation) => match self.write_macro(&mut invocation.mac) {
-                Some(written) => *statement = Stmt::Expr(written, invocation.semi_token),
-                None => self.known_macro(&mut invocation.mac),
-            },
-            Stmt::Expr(expr, _) => {
-                let attributes = take_attributes(expr);
-                self.visit_expr_mut(expr);
-                if !attributes.is_empty() {
-                    *expr = Expr::Verbatim(quote!(#(#attributes)* #expr));
-                }
-            }
-            _ => visit_mut::visit_stmt_mut(self, statement),
-        }
-        self.mentions = outer;
-    }
-
-    fn visit_item_mut(&mut self, item: &mut Item) {
-        let outer = (self.has_self, self.own_type);
-        (self.has_self, self.own_type) = (false, false);
-        visit_mut::visit_item_mut(self, item);
-        (self.has_self, self.own_type) = outer;
     }
 }
