@@ -108,16 +108,43 @@ pub fn shared(arguments: TokenStream, item: TokenStream) -> TokenStream {
 /// Rewrites the methods in an `impl` block of a shared struct, so that plain fields are read and assigned as before.
 ///
 /// Put it on every `impl` block, of a trait or not, that touches the fields of a `#[ftmb::shared]` struct or constructs
-/// one. Besides field accesses it replaces the clocks of `std::time` by the packet's arrival and `rand`'s generators by
-/// the core's, and it refuses what cannot be replayed: `async`, `unsafe`, threads, sleeping, `&mut self`.
+/// one.
 ///
-/// A plain field of a type that is not `Copy` is reached through a guard that lives as long as the chain of calls
-/// (`self.names.iter().count()`), never longer: a reference into it cannot leave the chain. Clone what has to stay.
+/// # Plain fields
+///
+/// A field of a `Copy` type is read by value. A field of another type is reached through a guard that lives as long as the
+/// chain of calls (`self.names.iter().count()`). Where the chain's result borrows from the field
+/// (`for name in self.names.iter()`, `match self.last.as_deref()`), the guard lives to the end of the statement or body, if
+/// nothing in there touches the field again and the body no shared state at all; otherwise the borrow checker refuses it:
+/// clone what has to stay. Arguments and indices that may touch state are evaluated before the guard begins, so
+/// `self.v.push(self.v.len())` does not wait for itself. What would (a `match` on a field that is not `Copy` and is assigned
+/// in an arm, a lock taken in the head of an `if let` and again in its body) does not compile; what the tokens cannot show
+/// panics and names both places.
 ///
 /// Names of `parking_lot`, `dashmap` and `hashbrown` are replaced as in [`macro@shared`], in signatures, bodies and their
 /// imports; the options are the same.
 ///
 /// In `fn report` of a trait the fields are looked at without counting.
+///
+/// # Sources of non-determinism
+///
+/// ```text
+/// Instant::now(), SystemTime::now()                      the packet's arrival; so is what elapsed() counts from
+/// rand::random(), rand::rng(), thread_rng()              the core's own generator
+/// fastrand::{bool, u8 .. u64, usize, f64, char, choice, shuffle, fill, ..}     likewise
+/// HashMap::new() and friends, types HashMap<K, V>        ftmb's map, whose order is the same in replay; not in constructors
+/// thread::current().id()                                 the core
+/// ```
+///
+/// Refused, each with a way out: `async`, threads, sleeping, channels, files, sockets, the environment, other clocks and
+/// generators, `RandomState`, raw pointers and addresses as data, `static`s that change, `thread_local!`, `&mut self`, guards
+/// that leave a public method, std's clocks and the order of std's hash maps in `#[ftmb(config)]` fields, and state inside of
+/// macros that ftmb does not know. `unsafe` is refused unless the function, statement, block or `impl` carries
+/// `#[ftmb(allow(unsafe))]`, which vouches that it touches no shared state and no address shows.
+///
+/// Functions are recognised by the last segments of their path (`fs::read`, `std::fs::read`), types by the compiler. A path that
+/// begins with `crate`, `self` or `super` is never taken for std's. Out of reach is what the block only calls: a function
+/// elsewhere that reads a clock is found when replay differs, not before.
 #[proc_macro_attribute]
 pub fn middlebox(arguments: TokenStream, item: TokenStream) -> TokenStream {
     middlebox::middlebox(arguments.into(), item.into()).into()
@@ -158,7 +185,8 @@ pub fn instrument(arguments: TokenStream, item: TokenStream) -> TokenStream {
 /// Makes a struct or enum data that may live inside a tracked variable.
 ///
 /// Derives `State` and, through the facade, serde's `Serialize` and `Deserialize`. Every field has to be `State` itself,
-/// or marked `#[ftmb(opaque)]`: then its serde implementation is trusted to lose nothing.
+/// or marked `#[ftmb(opaque)]`: then its serde implementation is trusted to lose nothing. References, raw pointers, function
+/// pointers, `dyn`, `Rc`, `Arc`, `Cell`, locks, atomics, std's hash maps and clocks, files and sockets are refused.
 #[proc_macro_attribute]
 pub fn state(arguments: TokenStream, item: TokenStream) -> TokenStream {
     state::state(arguments.into(), item.into()).into()

@@ -8,123 +8,44 @@ use proc_macro2::{Span, TokenStream};
 use quote::{ToTokens, format_ident, quote_spanned};
 use syn::spanned::Spanned;
 use syn::visit_mut::VisitMut;
-use syn::{Expr, ExprReference, Ident, UnOp};
+use syn::{Expr, ExprReference, Ident};
 
+use super::lending::{self, Mentions};
 use super::rewrite::Rewriter;
-
-/// The field that a chain begins at.
-pub(super) struct Root {
-    /// `self.field`, as written.
-    pub(super) place: Expr,
-    pub(super) span: Span,
-}
-
-/// Methods that begin a section by themselves: their guards must live as long as the user's code says.
-const LOCKING: &[&str] = &["lock", "read", "write", "try_lock", "try_read", "try_write", "borrow_mut", "peek"];
-
-fn is_self(expr: &Expr) -> bool {
-    match expr {
-        Expr::Path(path) => path.qself.is_none() && path.path.is_ident("self"),
-        Expr::Paren(inner) => is_self(&inner.expr),
-        Expr::Group(inner) => is_self(&inner.expr),
-        Expr::Reference(inner) => is_self(&inner.expr),
-        Expr::Unary(inner) => matches!(inner.op, UnOp::Deref(_)) && is_self(&inner.expr),
-        _ => false,
-    }
-}
-
-fn is_root(expr: &Expr) -> bool {
-    matches!(expr, Expr::Field(field) if is_self(&field.base))
-}
-
-/// The expression that `expr` is a postfix of.
-fn base(expr: &Expr) -> Option<&Expr> {
-    Some(match expr {
-        Expr::Field(link) => &link.base,
-        Expr::Index(link) => &link.expr,
-        Expr::MethodCall(link) => &link.receiver,
-        Expr::Try(link) => &link.expr,
-        Expr::Await(link) => &link.base,
-        Expr::Call(link) => match &*link.func {
-            Expr::Paren(_) | Expr::Group(_) => &link.func,
-            _ => return None,
-        },
-        Expr::Paren(link) => &link.expr,
-        Expr::Group(link) => &link.expr,
-        Expr::Unary(link) if matches!(link.op, UnOp::Deref(_)) => &link.expr,
-        Expr::Reference(link) => &link.expr,
-        _ => return None,
-    })
-}
-
-fn base_mut(expr: &mut Expr) -> Option<&mut Expr> {
-    Some(match expr {
-        Expr::Field(link) => &mut link.base,
-        Expr::Index(link) => &mut link.expr,
-        Expr::MethodCall(link) => &mut link.receiver,
-        Expr::Try(link) => &mut link.expr,
-        Expr::Await(link) => &mut link.base,
-        Expr::Call(link) => &mut link.func,
-        Expr::Paren(link) => &mut link.expr,
-        Expr::Group(link) => &mut link.expr,
-        Expr::Unary(link) => &mut link.expr,
-        Expr::Reference(link) => &mut link.expr,
-        _ => return None,
-    })
-}
-
-/// The field of `self` at which the chain `expr` begins, if it is one.
-pub(super) fn root(expr: &Expr) -> Option<Root> {
-    let mut link = expr;
-    while !is_root(link) {
-        link = base(link)?;
-    }
-    let Expr::Field(field) = link else { return None };
-    Some(Root { place: link.clone(), span: field.member.span() })
-}
-
-/// What a chain does on its way from the field.
-pub(super) struct Shape {
-    /// It is the field itself.
-    pub(super) bare: bool,
-    /// It calls something.
-    pub(super) calls: bool,
-    /// It calls a method that locks.
-    pub(super) locks: bool,
-}
-
-impl Shape {
-    pub(super) fn of(expr: &Expr) -> Self {
-        let mut shape = Self { bare: true, calls: false, locks: false };
-        let mut link = expr;
-        while !is_root(link) {
-            match link {
-                Expr::MethodCall(call) => {
-                    shape.calls = true;
-                    shape.locks |= LOCKING.contains(&call.method.to_string().as_str());
-                }
-                Expr::Call(_) | Expr::Try(_) | Expr::Await(_) => shape.calls = true,
-                _ => {}
-            }
-            shape.bare &= matches!(link, Expr::Paren(_) | Expr::Group(_));
-            let Some(next) = base(link) else { break };
-            link = next;
-        }
-        shape
-    }
-}
+use super::shape::{Root, Shape, base, base_mut, is_root, is_self, root};
 
 /// Rewrites a chain that is read.
 pub(super) fn rewrite(rewriter: &mut Rewriter<'_>, expr: &mut Expr, place: bool) {
     let Some(root) = root(expr) else { return };
     let shape = Shape::of(expr);
-    if shape.bare || shape.locks || (place && !shape.calls) {
-        lower(rewriter, expr, &mut Vec::new(), false, &inline);
+    let looped = std::mem::take(&mut rewriter.looped);
+    let iterated = root.iterated || (looped && !shape.calls);
+    let kept = lending::lends(expr) && rewriter.mentions.allow(expr, &root.name);
+    if shape.bare || shape.locks || (place && !shape.calls) || kept {
+        let waits_for_itself = place && !shape.locks && !rewriter.reports && rewriter.assigned.contains(&root.name);
+        let reach: Reach<'_> = if waits_for_itself { &inline_assigned } else { &inline };
+        rewriter.iterated = iterated;
+        lower(rewriter, expr, &mut Vec::new(), false, reach);
         return;
+    }
+    if place && !lending::lends(expr) {
+        // A part of what a call returned is wanted as a place: it belongs to the value, not to the field.
+        match expr {
+            Expr::Index(link) => {
+                rewrite(rewriter, &mut link.expr, true);
+                return rewriter.visit_expr_mut(&mut link.index);
+            }
+            Expr::Field(link) => return rewrite(rewriter, &mut link.base, true),
+            _ => {}
+        }
+    }
+    if let Some(links) = ends_before(expr, &root) {
+        return split(rewriter, expr, links);
     }
     let span = Span::mixed_site().located_at(root.span);
     let mut hoisted = Vec::new();
     lower(rewriter, expr, &mut hoisted, true, &through_cell);
+    rewriter.iterated = iterated;
     let access = rewriter.probe(&root);
     let cell = cell(span);
     let body = quote_spanned! {span=>
@@ -135,12 +56,58 @@ pub(super) fn rewrite(rewriter: &mut Rewriter<'_>, expr: &mut Expr, place: bool)
     *expr = wrap(&hoisted, &body, span, false);
 }
 
+/// How many links the chain has after the first call whose result does not borrow from the field, if an argument of one of
+/// them touches the field again: `self.v.pop().map(|last| self.v.push(last))`. The guard ends there, and order is kept.
+fn ends_before(expr: &Expr, root: &Root) -> Option<usize> {
+    let (mut links, mut found, mut again) = (0, None, false);
+    let mut link = expr;
+    while !is_root(link) {
+        if let Expr::MethodCall(call) = link {
+            if again && !lending::may_borrow(call) {
+                found = Some(links);
+            }
+            again |= call.args.iter().any(|argument| Mentions::of(argument).touch(&root.name));
+        }
+        links += 1;
+        link = base(link)?;
+    }
+    found
+}
+
+/// Rewrites a chain whose guard ends before its last `links` links.
+fn split(rewriter: &mut Rewriter<'_>, expr: &mut Expr, links: usize) {
+    if links == 0 {
+        return rewrite(rewriter, expr, false);
+    }
+    if let Some(base) = base_mut(expr) {
+        split(rewriter, base, links - 1);
+    }
+    match expr {
+        Expr::Index(link) => rewriter.visit_expr_mut(&mut link.index),
+        Expr::MethodCall(link) => {
+            if let Some(types) = &mut link.turbofish {
+                rewriter.visit_angle_bracketed_generic_arguments_mut(types);
+            }
+            link.args.iter_mut().for_each(|argument| rewriter.visit_expr_mut(argument));
+        }
+        Expr::Call(link) => link.args.iter_mut().for_each(|argument| rewriter.visit_expr_mut(argument)),
+        _ => {}
+    }
+}
+
 /// What stands for the field in a lowered chain.
 type Reach<'a> = &'a dyn Fn(&mut Rewriter<'_>, &Root) -> TokenStream;
 
 /// The field is reached where it stands.
 pub(super) fn inline(rewriter: &mut Rewriter<'_>, root: &Root) -> TokenStream {
     let access = rewriter.probe(root);
+    let span = Span::mixed_site().located_at(root.span);
+    quote_spanned!(span=> (*#access))
+}
+
+/// As [`inline`], for a field that is assigned while the access lives.
+fn inline_assigned(rewriter: &mut Rewriter<'_>, root: &Root) -> TokenStream {
+    let access = rewriter.probe_of_assigned(root);
     let span = Span::mixed_site().located_at(root.span);
     quote_spanned!(span=> (*#access))
 }
@@ -171,6 +138,11 @@ pub(super) fn lower(
             *expr = Expr::Verbatim(reach(rewriter, &root));
         }
         return;
+    }
+    if let Expr::MethodCall(link) = expr
+        && let Some(types) = &mut link.turbofish
+    {
+        rewriter.visit_angle_bracketed_generic_arguments_mut(types);
     }
     if let Some(base) = base_mut(expr) {
         lower(rewriter, base, hoisted, hoist_arguments, reach);

@@ -3,16 +3,17 @@
 //! Invariant: an access to a field of `self`, or a source of non-determinism, inside tokens that cannot be parsed is an
 //! error, not a gap.
 
-use proc_macro2::{Delimiter, Group, TokenStream, TokenTree};
-use quote::{ToTokens, quote};
+use proc_macro2::{Span, TokenStream, TokenTree};
+use quote::{ToTokens, quote, quote_spanned};
 use syn::parse::{Parse, ParseStream, Parser};
 use syn::punctuated::Punctuated;
 use syn::visit_mut::VisitMut;
 use syn::{Expr, Ident, Macro, Pat, Token};
 
-use super::chain::{self, Root};
+use super::lending::Mentions;
+use super::refused::ADDRESS;
 use super::rewrite::Rewriter;
-use super::sources::{self, Source};
+use super::shape::{self, Shape};
 
 /// Macros whose arguments are expressions, some behind `name =`, `name:`, `%` or `?`; they borrow them.
 const EXPRESSIONS: &[&str] = &[
@@ -41,7 +42,32 @@ const EXPRESSIONS: &[&str] = &[
     "warn",
     "error",
     "event",
+    "span",
+    "trace_span",
+    "debug_span",
+    "info_span",
+    "warn_span",
+    "error_span",
 ];
+
+/// Macros that are refused whatever they hold: the name, what it does, why that does not replay, and what to write.
+const REFUSED: &[(&str, &str, &str, &str)] = &[
+    ("thread_local", THREAD_LOCAL.0, THREAD_LOCAL.1, THREAD_LOCAL.2),
+    ("lazy_static", STATIC.0, STATIC.1, STATIC.2),
+    ("addr_of", ADDRESS_OF.0, ADDRESS_OF.1, ADDRESS),
+    ("addr_of_mut", ADDRESS_OF.0, ADDRESS_OF.1, ADDRESS),
+];
+const THREAD_LOCAL: (&str, &str, &str) = (
+    "keeps a value for each thread",
+    "it is neither recorded nor restored",
+    "make it a field of the `#[ftmb::shared]` struct with `#[ftmb(per_core)]`",
+);
+const STATIC: (&str, &str, &str) = (
+    "keeps a value for the process",
+    "it is neither recorded nor restored",
+    "make it a field of the `#[ftmb::shared]` struct",
+);
+const ADDRESS_OF: (&str, &str) = ("takes an address", "it is another one in the process that takes over");
 
 /// Macros that cannot touch state whatever they hold.
 const INERT: &[&str] = &[
@@ -104,6 +130,10 @@ impl Rewriter<'_> {
             name if INERT.contains(&name) => return,
             _ => None,
         };
+        if let Some((_, does, why, help)) = REFUSED.iter().find(|(refused, ..)| *refused == name) {
+            self.errors.refuse(&invocation.path, format_args!("`{name}!` {does}"), why, help);
+            return;
+        }
         match rewritten {
             Some(tokens) => invocation.tokens = tokens,
             None => {
@@ -117,35 +147,34 @@ impl Rewriter<'_> {
         }
     }
 
-    /// The tokens with each `self.field` replaced by an access, whatever the macro makes of it.
-    fn blindly(&mut self, tokens: TokenStream) -> TokenStream {
-        let tokens: Vec<TokenTree> = tokens.into_iter().collect();
-        let mut replaced = TokenStream::new();
-        let mut rest = tokens.as_slice();
-        while let [token, after @ ..] = rest {
-            rest = after;
-            match token {
-                TokenTree::Group(group) => {
-                    let inner = self.blindly(group.stream());
-                    let mut whole = Group::new(group.delimiter(), inner);
-                    whole.set_span(group.span());
-                    whole.to_tokens(&mut replaced);
-                }
-                TokenTree::Ident(ident) if ident == "self" && self.has_self => match field_after(after) {
-                    Some(field) => {
-                        let root = Root { place: syn::parse_quote!(#ident.#field), span: field.span() };
-                        chain::inline(self, &root).to_tokens(&mut replaced);
-                        rest = &after[2..];
-                    }
-                    None => token.to_tokens(&mut replaced),
-                },
-                _ => token.to_tokens(&mut replaced),
-            }
+    /// `write!` to a field of `self` with arguments that touch state as well: they are formatted first, so that the field is
+    /// not held while they are.
+    pub(super) fn write_macro(&mut self, invocation: &mut Macro) -> Option<Expr> {
+        let last = invocation.path.segments.last()?;
+        if !self.has_self || (last.ident != "write" && last.ident != "writeln") {
+            return None;
         }
-        replaced
+        let parser = |input: ParseStream<'_>| -> syn::Result<(Expr, TokenStream)> {
+            let destination = input.parse()?;
+            input.parse::<Token![,]>()?;
+            Ok((destination, input.parse()?))
+        };
+        let (mut destination, rest) = parser.parse2(invocation.tokens.clone()).ok()?;
+        let root = shape::root(&destination)?;
+        if Shape::of(&destination).locks || !Mentions::of(&rest).any() {
+            return None;
+        }
+        let span = Span::mixed_site().located_at(root.span);
+        let rest = self.arguments(rest)?;
+        self.visit_place(&mut destination);
+        let path = &invocation.path;
+        Some(Expr::Verbatim(quote_spanned!(span=> (match ::core::format_args!(#rest) {
+            __ftmb_text => #path!(#destination, "{}", __ftmb_text)
+        }))))
     }
 
     fn arguments(&mut self, tokens: TokenStream) -> Option<TokenStream> {
+        self.refuse_pointers(&tokens);
         let mut arguments = Punctuated::<Argument, Token![,]>::parse_terminated.parse2(tokens).ok()?;
         for argument in &mut arguments {
             if let Some(expr) = &mut argument.expr {
@@ -153,6 +182,26 @@ impl Rewriter<'_> {
             }
         }
         Some(arguments.into_token_stream())
+    }
+
+    /// Refuses `{:p}`: what it prints is an address.
+    fn refuse_pointers(&self, tokens: &TokenStream) {
+        for token in tokens.clone() {
+            let text = token.to_string();
+            let is_pointer = |part: &str| {
+                part.split_once('}')
+                    .and_then(|(inside, _)| inside.split_once(':'))
+                    .is_some_and(|(_, form)| form.ends_with('p'))
+            };
+            if matches!(token, TokenTree::Literal(_)) && text.replace("{{", "").split('{').skip(1).any(is_pointer) {
+                self.errors.refuse(
+                    token,
+                    "`{:p}` in a middlebox",
+                    "it prints an address, which is another one in the process that takes over",
+                    "print an index or key",
+                );
+            }
+        }
     }
 
     fn vector(&mut self, tokens: TokenStream) -> Option<TokenStream> {
@@ -187,76 +236,4 @@ impl Rewriter<'_> {
         });
         Some(quote!(#scrutinee, #pattern #guard))
     }
-
-    /// Refuses tokens that touch shared state or a source of non-determinism where they cannot be rewritten.
-    fn refuse_hidden(&self, name: &str, tokens: &TokenStream) {
-        let tokens: Vec<TokenTree> = tokens.clone().into_iter().collect();
-        for (index, token) in tokens.iter().enumerate() {
-            match token {
-                TokenTree::Group(group) => self.refuse_hidden(name, &group.stream()),
-                TokenTree::Ident(ident) if ident == "self" && self.has_self => {
-                    if let Some(field) = field_after(&tokens[index + 1..]) {
-                        self.errors.refuse(
-                            quote!(#ident . #field),
-                            format_args!("an access to shared state inside `{name}!`"),
-                            "ftmb does not know what the macro does with its arguments and cannot record the access",
-                            "bind the value with `let` before the macro",
-                        );
-                    }
-                }
-                TokenTree::Ident(first) if !starts_before(&tokens[..index]) => {
-                    let (segments, path) = path_at(first, &tokens[index + 1..]);
-                    if let Some(source) = sources::recognise(&segments) {
-                        let help = match source {
-                            Source::Refused(_, help) => help,
-                            _ => "bind the value with `let` before the macro",
-                        };
-                        self.errors.refuse(
-                            path,
-                            format_args!("`{}` inside `{name}!`", segments.join("::")),
-                            "ftmb cannot replace it there, and replay would come to another result",
-                            help,
-                        );
-                    }
-                }
-                _ => {}
-            }
-        }
-    }
-}
-
-fn is_punct(token: Option<&TokenTree>, expected: char) -> bool {
-    matches!(token, Some(TokenTree::Punct(punct)) if punct.as_char() == expected)
-}
-
-/// The field in `.field`, unless it is a method that is called.
-fn field_after(tokens: &[TokenTree]) -> Option<&TokenTree> {
-    if !is_punct(tokens.first(), '.') || is_punct(tokens.get(1), '.') {
-        return None;
-    }
-    let called = match tokens.get(2) {
-        Some(TokenTree::Group(group)) => group.delimiter() == Delimiter::Parenthesis,
-        next => is_punct(next, ':') && is_punct(tokens.get(3), ':'),
-    };
-    if called { None } else { tokens.get(1) }
-}
-
-/// Whether the tokens before a name make it the continuation of a path or a member.
-fn starts_before(tokens: &[TokenTree]) -> bool {
-    is_punct(tokens.last(), '.') || (is_punct(tokens.last(), ':') && tokens.len() > 2)
-}
-
-/// The path that begins with `first`: its segments and its tokens.
-fn path_at(first: &Ident, mut rest: &[TokenTree]) -> (Vec<String>, TokenStream) {
-    let mut segments = vec![first.to_string()];
-    let mut path = first.to_token_stream();
-    while let [TokenTree::Punct(one), TokenTree::Punct(two), TokenTree::Ident(next), ..] = rest
-        && one.as_char() == ':'
-        && two.as_char() == ':'
-    {
-        segments.push(next.to_string());
-        path.extend(quote!(#one #two #next));
-        rest = &rest[3..];
-    }
-    (segments, path)
 }

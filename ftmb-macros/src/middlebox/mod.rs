@@ -3,11 +3,20 @@
 //! Invariant: every access `self.field` in the block goes through a probe, is refused, or is a type error; the rewritten
 //! block comes out whatever is wrong, so that no second wave of errors hides the first.
 
+mod allow;
 mod chain;
+mod deadlocks;
+mod forms;
+mod hidden;
 mod known_macros;
+mod lending;
+mod maps;
+mod refused;
 mod rewrite;
+mod shape;
 mod sources;
 mod validate;
+mod visit;
 
 use proc_macro2::{Span, TokenStream};
 use quote::{ToTokens, quote_spanned};
@@ -35,6 +44,8 @@ pub(crate) fn middlebox(arguments: TokenStream, item: TokenStream) -> TokenStrea
         }
     };
     validate::validate(&block, &errors);
+    deadlocks::refuse(&block, &errors);
+    allow::strip(&mut block, &errors);
     expand(&mut block, &options, &errors);
     let assertion = if errors.any() { TokenStream::new() } else { shared_assertion(&block, &options) };
     let mut tokens = errors.into_tokens();
@@ -47,6 +58,7 @@ pub(crate) fn middlebox(arguments: TokenStream, item: TokenStream) -> TokenStrea
 /// Code of an instrumented module that belongs to no shared struct: sources of non-determinism are replaced or refused.
 pub(crate) fn code(item: &mut syn::Item, options: &Options, errors: &Errors) {
     validate::code(item, errors);
+    allow::strip_item(item, errors);
     let no_type = SelfType::of(&syn::parse_quote!(()));
     Rewriter::new(options, &no_type, errors, false, false).visit_item_mut(item);
 }
@@ -78,12 +90,16 @@ fn expand(block: &mut ItemImpl, options: &Options, errors: &Errors) {
                 let reports = in_trait && function.sig.ident == "report";
                 let has_self = function.sig.receiver().is_some();
                 let mut rewriter = Rewriter::new(options, &self_type, errors, has_self, reports);
+                rewriter.replaces_maps = !maps::constructs(&function.sig, &self_type);
+                if !in_trait {
+                    rewriter.visit_signature_mut(&mut function.sig);
+                }
                 rewriter.visit_block_mut(&mut function.block);
                 if rewriter.probed {
                     let private = options.private(function.sig.ident.span());
                     let import = quote_spanned! {Span::mixed_site()=>
                         #[allow(unused_imports)]
-                        use #private::{ViaGuard as _, ViaReference as _};
+                        use #private::{Iterated as _, ViaGuard as _, ViaReference as _};
                     };
                     function.block.stmts.insert(0, syn::Stmt::Item(syn::Item::Verbatim(import)));
                 }

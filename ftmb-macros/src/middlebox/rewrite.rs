@@ -4,12 +4,14 @@
 //! Invariant: what is generated is never visited again, and keeps the span of what it replaces.
 
 use proc_macro2::{Span, TokenStream};
-use quote::{ToTokens, quote, quote_spanned};
+use quote::{quote, quote_spanned};
 use syn::spanned::Spanned;
-use syn::visit_mut::{self, VisitMut};
-use syn::{Attribute, BinOp, Expr, ExprCall, ExprStruct, Ident, Item, Local, Member, Pat, Path, Stmt, Type, UnOp};
+use syn::visit_mut::VisitMut;
+use syn::{Block, Expr, ExprCall, ExprStruct, Ident, Member, Path, Type};
 
-use super::chain::{self, Root};
+use super::chain;
+use super::lending::Mentions;
+use super::shape::{self, Root, Shape};
 use crate::errors::Errors;
 use crate::field_type::{field_name, hidden};
 use crate::options::Options;
@@ -25,7 +27,7 @@ impl SelfType {
         }
     }
 
-    fn is_named_by(&self, path: &Path) -> bool {
+    pub(super) fn is_named_by(&self, path: &Path) -> bool {
         let named = idents(path);
         match named.as_slice() {
             [one] => *one == "Self" || self.0.last() == Some(one),
@@ -41,17 +43,29 @@ fn idents(path: &Path) -> Vec<Ident> {
 pub(super) struct Rewriter<'a> {
     pub(super) options: &'a Options,
     pub(super) errors: &'a Errors,
-    self_type: &'a SelfType,
+    pub(super) self_type: &'a SelfType,
     /// False in functions without a receiver and in items nested in a body: `self` is not the shared state there.
     pub(super) has_self: bool,
     /// In `report`: fields are looked at without counting.
     pub(super) reports: bool,
     /// False in items nested in a body, where `Self` is another type.
-    own_type: bool,
+    pub(super) own_type: bool,
     /// Whether the next expression is wanted as a place (borrowed, matched on, compared) rather than as a value.
     pub(super) place: bool,
     /// Whether a probe was generated.
     pub(super) probed: bool,
+    /// Whether std's hash maps are replaced: not where the shared struct is constructed.
+    pub(super) replaces_maps: bool,
+    /// The next chain is what a `for` goes through.
+    pub(super) looped: bool,
+    /// The next probe is of a field whose entries are gone through in their order.
+    pub(super) iterated: bool,
+    /// What of `self` the statement, or the head and its body, mentions: decides which guards may live to its end.
+    pub(super) mentions: Mentions,
+    /// The body of the surrounding `if` or `while`.
+    pub(super) body: Option<Block>,
+    /// The fields that are assigned while the temporaries of this expression, the head of a `match` or `let`, live.
+    pub(super) assigned: Vec<String>,
 }
 
 impl<'a> Rewriter<'a> {
@@ -62,7 +76,22 @@ impl<'a> Rewriter<'a> {
         has_self: bool,
         reports: bool,
     ) -> Self {
-        Self { options, errors, self_type, has_self, reports, own_type: true, place: false, probed: false }
+        Self {
+            options,
+            errors,
+            self_type,
+            has_self,
+            reports,
+            own_type: true,
+            place: false,
+            probed: false,
+            replaces_maps: false,
+            looped: false,
+            iterated: false,
+            mentions: Mentions::default(),
+            body: None,
+            assigned: Vec::new(),
+        }
     }
 
     /// Visits an expression whose place is wanted.
@@ -82,18 +111,43 @@ impl<'a> Rewriter<'a> {
         self.reach(root, "__ftmb_update")
     }
 
+    /// As [`probe`](Self::probe), for a field that is assigned while the access lives: only a copy lets that be.
+    pub(super) fn probe_of_assigned(&mut self, root: &Root) -> TokenStream {
+        self.reach(root, "__ftmb_matched")
+    }
+
+    /// The head of a `match` or `let` whose body assigns these fields.
+    pub(super) fn visit_head(&mut self, head: &mut Expr, assigns: Vec<String>, mentions: Mentions) {
+        let outer = std::mem::replace(&mut self.assigned, assigns);
+        let outer_mentions = std::mem::replace(&mut self.mentions, mentions);
+        self.visit_place(head);
+        self.assigned = outer;
+        self.mentions = outer_mentions;
+    }
+
+    /// The condition of an `if` or `while`: its `let`s are heads, the temporaries of the rest end before the body.
+    pub(super) fn visit_condition(&mut self, condition: &mut Expr, body: &Block) {
+        let outer = self.body.replace(body.clone());
+        let outer_mentions = std::mem::replace(&mut self.mentions, Mentions::of(condition));
+        self.visit_expr_mut(condition);
+        self.body = outer;
+        self.mentions = outer_mentions;
+    }
+
     fn reach(&mut self, root: &Root, method: &str) -> TokenStream {
         self.probed = true;
         let private = self.options.private(root.span);
         let span = Span::mixed_site().located_at(root.span);
         let method = Ident::new(method, span);
         let place = &root.place;
-        quote_spanned!(span=> #private::Probe::new(&#place).#method())
+        let ordered = std::mem::take(&mut self.iterated).then(|| quote_spanned!(span=> .__ftmb_ordered()));
+        quote_spanned!(span=> #private::Probe::new(&#place)#ordered.#method())
     }
 
     /// `Self { field: value }`: every value goes through the constructor of its field.
-    fn literal(&mut self, literal: &mut ExprStruct) {
+    pub(super) fn literal(&mut self, literal: &mut ExprStruct) {
         let path = &literal.path;
+        let replaces_maps = std::mem::replace(&mut self.replaces_maps, false);
         for (index, field) in literal.fields.iter_mut().enumerate() {
             self.visit_expr_mut(&mut field.expr);
             let (name, span) = match &field.member {
@@ -109,10 +163,11 @@ impl<'a> Rewriter<'a> {
         if let Some(rest) = &mut literal.rest {
             self.visit_expr_mut(rest);
         }
+        self.replaces_maps = replaces_maps;
     }
 
     /// The path of a call that constructs the annotated type, a tuple struct.
-    fn constructor(&self, function: &Expr) -> Option<Path> {
+    pub(super) fn constructor(&self, function: &Expr) -> Option<Path> {
         match function {
             Expr::Path(path) if path.qself.is_none() && self.self_type.is_named_by(&path.path) => {
                 Some(path.path.clone())
@@ -122,7 +177,7 @@ impl<'a> Rewriter<'a> {
     }
 
     /// `Self(value, value)`: as a literal.
-    fn tuple_literal(&mut self, literal: &mut ExprCall, path: &Path) {
+    pub(super) fn tuple_literal(&mut self, literal: &mut ExprCall, path: &Path) {
         for (index, argument) in literal.args.iter_mut().enumerate() {
             self.visit_expr_mut(argument);
             let constructor = hidden("init", &field_name(None, index), argument.span());
@@ -132,8 +187,8 @@ impl<'a> Rewriter<'a> {
     }
 
     /// `self.field = value` and `self.field += value`, in all their forms. False if the left side is no field of `self`.
-    fn assignment(&mut self, left: &mut Expr, operator: &TokenStream, right: &mut Expr) -> Option<Expr> {
-        let root = chain::root(left)?;
+    pub(super) fn assignment(&mut self, left: &mut Expr, operator: &TokenStream, right: &mut Expr) -> Option<Expr> {
+        let root = shape::root(left)?;
         if self.reports {
             self.errors.refuse(
                 &*left,
@@ -144,7 +199,7 @@ impl<'a> Rewriter<'a> {
             return Some(syn::parse_quote!({}));
         }
         let span = Span::mixed_site().located_at(root.span);
-        let shape = chain::Shape::of(left);
+        let shape = Shape::of(left);
         if shape.locks {
             self.probed = true;
             chain::lower(self, left, &mut Vec::new(), false, &chain::inline);
@@ -170,11 +225,11 @@ impl<'a> Rewriter<'a> {
         Some(chain::wrap(&hoisted, &body, span, false))
     }
 
-    fn refuse_destructuring(&mut self, left: &Expr) {
+    pub(super) fn refuse_destructuring(&mut self, left: &Expr) {
         struct Finder(bool);
         impl<'ast> syn::visit::Visit<'ast> for Finder {
             fn visit_expr(&mut self, expr: &'ast Expr) {
-                self.0 |= matches!(expr, Expr::Field(_)) && chain::root(expr).is_some();
+                self.0 |= matches!(expr, Expr::Field(_)) && shape::root(expr).is_some();
                 syn::visit::visit_expr(self, expr);
             }
         }
@@ -191,170 +246,5 @@ impl<'a> Rewriter<'a> {
                 "write one assignment for each field",
             );
         }
-    }
-}
-
-/// Takes the attributes of a statement off the expression that the parser gave them to: its leftmost operand, which may
-/// be replaced. A `cfg` must not get lost with it.
-fn take_attributes(expr: &mut Expr) -> Vec<Attribute> {
-    match expr {
-        Expr::Assign(inner) => take_attributes(&mut inner.left),
-        Expr::Binary(inner) => take_attributes(&mut inner.left),
-        Expr::Cast(inner) => take_attributes(&mut inner.expr),
-        Expr::Field(inner) => std::mem::take(&mut inner.attrs),
-        Expr::Index(inner) => std::mem::take(&mut inner.attrs),
-        Expr::MethodCall(inner) => std::mem::take(&mut inner.attrs),
-        Expr::Call(inner) => std::mem::take(&mut inner.attrs),
-        Expr::Try(inner) => std::mem::take(&mut inner.attrs),
-        Expr::Paren(inner) => std::mem::take(&mut inner.attrs),
-        Expr::Unary(inner) => std::mem::take(&mut inner.attrs),
-        Expr::Path(inner) => std::mem::take(&mut inner.attrs),
-        _ => Vec::new(),
-    }
-}
-
-/// A pattern that takes a value without looking at its place.
-fn takes_value(pattern: &Pat) -> bool {
-    match pattern {
-        Pat::Ident(ident) => ident.by_ref.is_none() && ident.subpat.is_none(),
-        Pat::Type(typed) => takes_value(&typed.pat),
-        Pat::Paren(paren) => takes_value(&paren.pat),
-        _ => false,
-    }
-}
-
-fn is_comparison(operator: &BinOp) -> bool {
-    matches!(operator, BinOp::Eq(_) | BinOp::Ne(_) | BinOp::Lt(_) | BinOp::Le(_) | BinOp::Gt(_) | BinOp::Ge(_))
-}
-
-fn is_assignment(operator: &BinOp) -> bool {
-    use BinOp::{
-        AddAssign, BitAndAssign, BitOrAssign, BitXorAssign, DivAssign, MulAssign, RemAssign, ShlAssign, ShrAssign,
-        SubAssign,
-    };
-    matches!(
-        operator,
-        AddAssign(_)
-            | SubAssign(_)
-            | MulAssign(_)
-            | DivAssign(_)
-            | RemAssign(_)
-            | BitXorAssign(_)
-            | BitAndAssign(_)
-            | BitOrAssign(_)
-            | ShlAssign(_)
-            | ShrAssign(_)
-    )
-}
-
-impl VisitMut for Rewriter<'_> {
-    fn visit_expr_mut(&mut self, expr: &mut Expr) {
-        let place = std::mem::take(&mut self.place);
-        match expr {
-            Expr::Path(path) => {
-                if let Some(replacement) = self.source(path) {
-                    *expr = replacement;
-                }
-            }
-            Expr::Macro(invocation) => self.known_macro(&mut invocation.mac),
-            Expr::Struct(literal) if self.own_type && self.self_type.is_named_by(&literal.path) => {
-                self.literal(literal);
-            }
-            Expr::Call(call) if self.own_type && self.constructor(&call.func).is_some() => {
-                if let Some(path) = self.constructor(&call.func) {
-                    self.tuple_literal(call, &path);
-                }
-            }
-            Expr::Paren(inner) => {
-                self.place = place;
-                self.visit_expr_mut(&mut inner.expr);
-            }
-            Expr::Group(inner) => {
-                self.place = place;
-                self.visit_expr_mut(&mut inner.expr);
-            }
-            Expr::Assign(assign) if self.has_self => {
-                self.refuse_destructuring(&assign.left);
-                let operator = assign.eq_token.to_token_stream();
-                match self.assignment(&mut assign.left, &operator, &mut assign.right) {
-                    Some(replacement) => *expr = replacement,
-                    None => {
-                        self.visit_place(&mut assign.left);
-                        self.visit_expr_mut(&mut assign.right);
-                    }
-                }
-            }
-            Expr::Binary(binary) if self.has_self && is_assignment(&binary.op) => {
-                let operator = binary.op.to_token_stream();
-                match self.assignment(&mut binary.left, &operator, &mut binary.right) {
-                    Some(replacement) => *expr = replacement,
-                    None => {
-                        self.visit_place(&mut binary.left);
-                        self.visit_expr_mut(&mut binary.right);
-                    }
-                }
-            }
-            Expr::Binary(binary) if is_comparison(&binary.op) => {
-                self.visit_place(&mut binary.left);
-                self.visit_place(&mut binary.right);
-            }
-            Expr::Reference(reference) => {
-                chain::refuse_index_under_borrow(self, reference);
-                self.visit_place(&mut reference.expr);
-            }
-            Expr::Unary(unary) if matches!(unary.op, UnOp::Deref(_)) => self.visit_place(&mut unary.expr),
-            Expr::Let(binding) => {
-                self.visit_pat_mut(&mut binding.pat);
-                self.visit_place(&mut binding.expr);
-            }
-            Expr::Match(matching) => {
-                self.visit_place(&mut matching.expr);
-                matching.arms.iter_mut().for_each(|arm| self.visit_arm_mut(arm));
-            }
-            Expr::Field(_) | Expr::Index(_) | Expr::MethodCall(_) | Expr::Try(_) | Expr::Call(_) | Expr::Await(_)
-                if self.has_self && chain::root(expr).is_some() =>
-            {
-                chain::rewrite(self, expr, place);
-            }
-            Expr::Field(field) => self.visit_place(&mut field.base),
-            Expr::Index(index) => {
-                self.visit_place(&mut index.expr);
-                self.visit_expr_mut(&mut index.index);
-            }
-            _ => visit_mut::visit_expr_mut(self, expr),
-        }
-    }
-
-    fn visit_local_mut(&mut self, local: &mut Local) {
-        self.visit_pat_mut(&mut local.pat);
-        let by_value = takes_value(&local.pat);
-        if let Some(init) = &mut local.init {
-            self.place = !by_value;
-            self.visit_expr_mut(&mut init.expr);
-            if let Some((_, diverge)) = &mut init.diverge {
-                self.visit_expr_mut(diverge);
-            }
-        }
-    }
-
-    fn visit_stmt_mut(&mut self, statement: &mut Stmt) {
-        match statement {
-            Stmt::Macro(invocation) => self.known_macro(&mut invocation.mac),
-            Stmt::Expr(expr, _) => {
-                let attributes = take_attributes(expr);
-                self.visit_expr_mut(expr);
-                if !attributes.is_empty() {
-                    *expr = Expr::Verbatim(quote!(#(#attributes)* #expr));
-                }
-            }
-            _ => visit_mut::visit_stmt_mut(self, statement),
-        }
-    }
-
-    fn visit_item_mut(&mut self, item: &mut Item) {
-        let outer = (self.has_self, self.own_type);
-        (self.has_self, self.own_type) = (false, false);
-        visit_mut::visit_item_mut(self, item);
-        (self.has_self, self.own_type) = outer;
     }
 }

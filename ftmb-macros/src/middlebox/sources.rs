@@ -1,43 +1,14 @@
 //! Sources of non-determinism named by a path: those with a replayable counterpart are replaced, the others refused.
 //!
-//! Invariant: a clock is recognised by its type, through a trait; only the function's name comes from the tokens.
+//! Invariant: clocks and maps are recognised by their type, through traits; only the function's name comes from the
+//! tokens.
 
 use proc_macro2::Span;
 use syn::spanned::Spanned;
-use syn::{Expr, ExprPath};
+use syn::{Expr, ExprPath, Ident};
 
+use super::refused::{self, DRAW};
 use super::rewrite::Rewriter;
-
-/// Paths that are refused: the last segments, what they do, and what to write.
-const REFUSED: &[(&[&str], &str, &str)] = &[
-    (&["thread", "spawn"], "starts a thread that is not a core and is not replayed", SPAWN),
-    (&["thread", "scope"], "starts threads that are not cores and are not replayed", SPAWN),
-    (&["thread", "Builder", "new"], "starts a thread that is not a core and is not replayed", SPAWN),
-    (&["tokio", "spawn"], "starts a task that is not replayed", SPAWN),
-    (&["rayon", "spawn"], "starts a task that is not replayed", SPAWN),
-    (&["thread", "sleep"], "stops the core, and replay with it", SLEEP),
-    (&["thread", "park"], "stops the core until another thread acts, which is not replayed", SLEEP),
-    (&["thread", "park_timeout"], "stops the core, and replay with it", SLEEP),
-    (&["thread", "current"], "names a thread, which is another one after a takeover", "use `cx.core()`"),
-    (&["Utc", "now"], "reads a clock that replay would read differently", CLOCK),
-    (&["Local", "now"], "reads a clock that replay would read differently", CLOCK),
-    (&["rand", "random_range"], "draws from a generator that is not replayed", DRAW),
-    (&["rand", "random_bool"], "draws from a generator that is not replayed", DRAW),
-    (&["rand", "random_ratio"], "draws from a generator that is not replayed", DRAW),
-    (&["rand", "random_iter"], "draws from a generator that is not replayed", DRAW),
-    (&["rand", "fill"], "draws from a generator that is not replayed", DRAW),
-    (&["rand", "make_rng"], "draws from a generator that is not replayed", DRAW),
-    (&["OsRng"], "draws from the operating system, and replay would draw something else", DRAW),
-    (&["SysRng"], "draws from the operating system, and replay would draw something else", DRAW),
-];
-
-const SPAWN: &str = "do the work in `process`; use `tick` for what has to happen later";
-const SLEEP: &str = "return, and let `tick` do what has to happen later";
-const CLOCK: &str = "use `std::time::SystemTime::now()` or `cx.now()`: they give the packet's arrival";
-const DRAW: &str = "draw from `cx.rng()` or `rand::rng()`: in here they are the core's own generator";
-
-/// Crates whose every function draws from entropy.
-const ENTROPY: &[&str] = &["fastrand", "getrandom"];
 
 /// What a path stands for.
 pub(super) enum Source {
@@ -47,24 +18,43 @@ pub(super) enum Source {
     Random,
     /// `rand::rng`, `rand::thread_rng`.
     Generator,
+    /// `fastrand::u32` and others that ftmb has.
+    Fastrand,
+    /// `thread::current`.
+    Thread,
+    /// `HashMap::new`, `HashSet::from`: any function of a map.
+    Map,
     /// What it does that replay cannot, and what to write.
     Refused(&'static str, &'static str),
 }
 
+/// Functions of `fastrand` that the core's generator stands in for.
+const FASTRAND: &[&str] = &[
+    "bool", "char", "choice", "f32", "f64", "fill", "i8", "i16", "i32", "i64", "isize", "shuffle", "u8", "u16", "u32",
+    "u64", "usize",
+];
+const FASTRAND_HELP: &str = "use one of its functions for numbers, `bool`, `char`, `choice`, `shuffle` or `fill`, which are \
+                             rewritten to the core's own generator, or draw from `cx.rng()`";
+
 /// Recognises the segments of a path.
 pub(super) fn recognise(segments: &[String]) -> Option<Source> {
     let segments: Vec<&str> = segments.iter().map(String::as_str).collect();
-    match segments.as_slice() {
-        [.., "Instant" | "SystemTime", "now"] => return Some(Source::Clock),
-        ["rand", "random"] => return Some(Source::Random),
-        ["rand", "rng" | "thread_rng"] | ["thread_rng"] => return Some(Source::Generator),
-        [first, _, ..] if ENTROPY.contains(first) => {
-            return Some(Source::Refused("draws from entropy, and replay would draw something else", DRAW));
+    Some(match segments.as_slice() {
+        [.., "Instant" | "SystemTime", "now"] => Source::Clock,
+        [.., "HashMap" | "HashSet", _] => Source::Map,
+        ["crate" | "self" | "super", ..] => return None,
+        ["rand", "random"] => Source::Random,
+        ["rand", "rng" | "thread_rng"] | ["thread_rng"] => Source::Generator,
+        ["thread", "current"] | ["std", "thread", "current"] => Source::Thread,
+        ["fastrand", function] if FASTRAND.contains(function) => Source::Fastrand,
+        ["fastrand", "Rng", "with_seed"] => return None,
+        ["fastrand", ..] => Source::Refused("draws from a generator that is not replayed", FASTRAND_HELP),
+        [.., "ThreadRng", _] => Source::Refused("draws from a generator that is not replayed", DRAW),
+        _ => {
+            let (does, help) = refused::path(&segments)?;
+            Source::Refused(does, help)
         }
-        _ => {}
-    }
-    let (_, does, help) = REFUSED.iter().find(|(path, ..)| segments.ends_with(path))?;
-    Some(Source::Refused(does, help))
+    })
 }
 
 impl Rewriter<'_> {
@@ -76,6 +66,7 @@ impl Rewriter<'_> {
         let segments: Vec<String> = expr.path.segments.iter().map(|segment| segment.ident.to_string()).collect();
         let span = Span::mixed_site().located_at(expr.span());
         let private = self.options.private(expr.span());
+        let arguments = expr.path.segments.last().map(|last| &last.arguments);
         Some(match recognise(&segments)? {
             Source::Clock => {
                 let mut clock = expr.path.clone();
@@ -83,11 +74,21 @@ impl Rewriter<'_> {
                 clock.segments.pop_punct();
                 syn::parse_quote_spanned!(span=> <#clock as #private::Clock<_>>::now)
             }
-            Source::Random => {
-                let arguments = expr.path.segments.last().map(|last| &last.arguments);
-                syn::parse_quote_spanned!(span=> #private::random #arguments)
+            Source::Map if self.replaces_maps => return Some(self.map_function(expr)),
+            Source::Map => return None,
+            Source::Random => syn::parse_quote_spanned!(span=> #private::random #arguments),
+            // The original is named as well, so that its import counts as used.
+            Source::Generator if segments.len() == 1 => {
+                syn::parse_quote_spanned!(span=> #private::instead_of(#expr, #private::rng::current))
             }
             Source::Generator => syn::parse_quote_spanned!(span=> #private::rng::current),
+            Source::Thread => {
+                syn::parse_quote_spanned!(span=> #private::instead_of(#expr, #private::thread::current))
+            }
+            Source::Fastrand => {
+                let function = Ident::new(segments.last()?, span);
+                syn::parse_quote_spanned!(span=> #private::fastrand::#function #arguments)
+            }
             Source::Refused(does, help) => {
                 self.errors.refuse(expr, format_args!("`{}` {does}", segments.join("::")), WHY, help);
                 return None;

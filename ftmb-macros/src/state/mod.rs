@@ -4,13 +4,15 @@
 //! error, stubs come out in the place of what could not be derived.
 
 mod expand;
+mod misplaced;
 mod parse;
+mod serde_attributes;
 mod validate;
 
 use proc_macro2::TokenStream;
 use quote::quote;
 
-use crate::errors::{Errors, with_original};
+use crate::errors::{Errors, head, with_original};
 use crate::options::Options;
 
 pub(crate) fn state(arguments: TokenStream, item: TokenStream) -> TokenStream {
@@ -19,6 +21,7 @@ pub(crate) fn state(arguments: TokenStream, item: TokenStream) -> TokenStream {
     let mut input: syn::DeriveInput = match syn::parse2(item.clone()) {
         Ok(input) => input,
         Err(error) => {
+            let error = misapplied(&item).unwrap_or(error);
             let mut tokens = errors.into_tokens();
             tokens.extend(with_original(&error, item));
             return tokens;
@@ -49,6 +52,16 @@ pub(crate) fn state(arguments: TokenStream, item: TokenStream) -> TokenStream {
         #[ftmb(crate = #facade)]
         #input
     }
+}
+
+/// The error for an item that is no data at all.
+fn misapplied(item: &TokenStream) -> Option<syn::Error> {
+    let item = syn::parse2::<syn::Item>(item.clone()).ok()?;
+    Some(syn::Error::new_spanned(
+        head(&item),
+        "`#[ftmb::state]` does not apply here: it makes a struct or enum data that a variable may hold\n\
+         help: put it on the types inside of locks and plain fields; `impl` blocks take `#[ftmb::middlebox]`",
+    ))
 }
 
 pub(crate) fn derive_state(item: TokenStream) -> TokenStream {

@@ -1,11 +1,12 @@
-//! What tokens alone can refuse in data: addresses, code, and serde attributes that lose or hide something.
+//! What tokens alone can refuse in data: borrows, addresses, code, what belongs elsewhere, serde derived twice.
 //!
 //! Invariant: what serde would not write back exactly is refused, unless the user vouches for it with `opaque`.
 
 use syn::visit::{self, Visit};
-use syn::{Attribute, DeriveInput, GenericParam, Meta, Token, Type, punctuated::Punctuated};
+use syn::{DeriveInput, GenericParam, Token, Type, punctuated::Punctuated};
 
 use super::parse::{Shape, State};
+use super::{misplaced, serde_attributes};
 use crate::errors::Errors;
 use crate::field_type::refuse_unrestorable;
 
@@ -20,7 +21,7 @@ pub(super) fn validate(state: &State<'_>, errors: &Errors) {
             );
         }
     }
-    serde_attributes(state.attributes, errors);
+    serde_attributes::refuse(state, errors);
     match &state.shape {
         Shape::Struct(fields) if fields.len() > 256 => errors.refuse(
             state.ident,
@@ -28,8 +29,7 @@ pub(super) fn validate(state: &State<'_>, errors: &Errors) {
             "a field's key in a checkpoint is one byte",
             "group fields into structs of their own",
         ),
-        Shape::Struct(_) => {}
-        Shape::Enum(variants) => variants.iter().for_each(|variant| serde_attributes(variant.attributes, errors)),
+        Shape::Struct(_) | Shape::Enum(_) => {}
         Shape::Union => errors.refuse(
             state.ident,
             "a union cannot be `State`",
@@ -40,7 +40,7 @@ pub(super) fn validate(state: &State<'_>, errors: &Errors) {
     for field in state.fields() {
         if !field.opaque {
             refuse_unrestorable(field.ty, &field.name, errors);
-            serde_attributes(field.attributes, errors);
+            misplaced::refuse(field.ty, &field.name, errors);
         }
     }
 }
@@ -55,7 +55,8 @@ pub(super) fn crosses_threads(state: &State<'_>) -> bool {
             visit::visit_type(self, ty);
         }
         fn visit_path_segment(&mut self, segment: &'ast syn::PathSegment) {
-            self.0 |= segment.ident == "Rc" || segment.ident.to_string().ends_with("Cell");
+            let name = segment.ident.to_string();
+            self.0 |= name == "Rc" || name == "Weak" || name.ends_with("Cell") || name.ends_with("Guard");
             visit::visit_path_segment(self, segment);
         }
     }
@@ -88,46 +89,6 @@ pub(super) fn derives(input: &DeriveInput, errors: &Errors) {
                     format_args!("`{name}` is derived twice"),
                     "`#[ftmb::state]` derives `State` and serde's traits itself",
                     "drop it here, or write `#[derive(Serialize, Deserialize, State)]` without `#[ftmb::state]`",
-                );
-            }
-        }
-    }
-}
-
-/// serde attributes after which a value read is not the value written, or postcard cannot read it.
-const LOSSY: &[(&str, &str)] = &[
-    ("skip", "the restored copy would lack what was skipped"),
-    ("skip_serializing", "the restored copy would lack what was skipped"),
-    ("skip_deserializing", "the restored copy would lack what was skipped"),
-    ("skip_serializing_if", "the restored copy would lack what was skipped"),
-    ("default", "a value that is missing would be made up instead of reported"),
-    ("flatten", "the compact encoding of checkpoints has no names to find the fields by"),
-    ("untagged", "the compact encoding of checkpoints could not tell the variants apart"),
-    ("tag", "the compact encoding of checkpoints has no names to find the tag by"),
-    ("content", "the compact encoding of checkpoints has no names to find the content by"),
-    ("other", "different values would be restored as one"),
-    ("with", "ftmb cannot see whether it writes all of the value"),
-    ("serialize_with", "ftmb cannot see whether it writes all of the value"),
-    ("deserialize_with", "ftmb cannot see whether it reads what was written"),
-    ("getter", "ftmb cannot see whether it reads all of the value"),
-    ("from", "ftmb cannot see whether the conversion keeps all of the value"),
-    ("try_from", "ftmb cannot see whether the conversion keeps all of the value"),
-    ("into", "ftmb cannot see whether the conversion keeps all of the value"),
-    ("remote", "ftmb cannot see whether it writes all of the value"),
-];
-
-fn serde_attributes(attributes: &[Attribute], errors: &Errors) {
-    for attribute in attributes.iter().filter(|attribute| attribute.path().is_ident("serde")) {
-        let Ok(options) = attribute.parse_args_with(Punctuated::<Meta, Token![,]>::parse_terminated) else {
-            continue;
-        };
-        for option in options {
-            if let Some((name, why)) = LOSSY.iter().find(|(name, _)| option.path().is_ident(name)) {
-                errors.refuse(
-                    option.path(),
-                    format_args!("serde's `{name}` hides data from a checkpoint"),
-                    why,
-                    "drop the attribute, or mark the field `#[ftmb(opaque)]` if it is known to lose nothing",
                 );
             }
         }

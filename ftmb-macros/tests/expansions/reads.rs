@@ -1,7 +1,7 @@
 impl Nat {
     fn process(&self) -> u64 {
         #[allow(unused_imports)]
-        use ::ftmb::__private::{ViaGuard as _, ViaReference as _};
+        use ::ftmb::__private::{Iterated as _, ViaGuard as _, ViaReference as _};
         let total = (*::ftmb::__private::Probe::new(&self.generation).__ftmb_access())
             + ({
                 #[allow(unused_mut)]
@@ -34,12 +34,9 @@ impl Nat {
                 &(*::ftmb::__private::Probe::new(&self.settings).__ftmb_access()).name
             }
             _ => {
-                ({
-                    #[allow(unused_mut)]
-                    let mut __ftmb_field = ::ftmb::__private::Probe::new(&self.settings)
-                        .__ftmb_access();
-                    (*__ftmb_field).name.as_str()
-                })
+                (*::ftmb::__private::Probe::new(&self.settings).__ftmb_access())
+                    .name
+                    .as_str()
             }
         }
     }

@@ -1,6 +1,6 @@
 //! What may stand on the left of an assignment: a plain field, and nothing else.
 //!
-//! Invariant: only a tracked cell can be assigned; for anything else the compiler says why not.
+//! Invariant: only a tracked cell can be assigned, and only while it is not held; otherwise the compiler says why not.
 
 use crate::state::State;
 use crate::sync::Tracked;
@@ -18,3 +18,16 @@ pub trait Assignable {}
 
 #[diagnostic::do_not_recommend]
 impl<T: State> Assignable for Tracked<T> {}
+
+/// A plain field that may be assigned in the body of the `match`, `if let` or `while let` that looks at it: one that is copied
+/// for the head. Any other type is held by the head until the body ends.
+#[diagnostic::on_unimplemented(
+    message = "this field of type `{Self}` is assigned in the body of the `match` or `let` that looks at it here",
+    label = "held until the body ends, so the assignment would wait for itself",
+    note = "a plain field whose type is `Copy` is copied instead, and may be assigned",
+    note = "help: look at a copy: `let value = self.field.clone();` in a statement before, and match on `value`"
+)]
+pub trait AssignedInBody {}
+
+#[diagnostic::do_not_recommend]
+impl<T: Copy> AssignedInBody for T {}

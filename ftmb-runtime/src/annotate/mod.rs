@@ -17,19 +17,23 @@
 
 mod access;
 mod assign;
+pub mod fastrand;
 mod locks;
 mod probe;
 mod refused;
+mod replayed;
 mod shareable;
 mod sources;
+pub mod thread;
 mod values;
 
 pub use access::{CopyCell, GuardCell, PeekCell};
-pub use assign::Assignable;
-pub use probe::{Probe, ViaGuard, ViaReference};
+pub use assign::{Assignable, AssignedInBody};
+pub use probe::{Iterated, Probe, ViaGuard, ViaReference};
 pub use refused::Refused;
+pub use replayed::{RandomOrder, Replayed, SameOrder};
 pub use shareable::{
     Annotated, Field, Held, Locks, PerCoreField, Plain, Shareable, StaticAs, StaticCopy, StaticField, Storable,
     TrackAs, Value, track, track_per_core, track_static, unknown_piece,
 };
-pub use sources::{Clock, Random, random};
+pub use sources::{Clock, Portable, Random, RealClock, instead_of, random};

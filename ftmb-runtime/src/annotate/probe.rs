@@ -6,10 +6,11 @@
 //! ```text
 //! Probe<Tracked<T>>, T: Copy    inherent, by value     CopyCell    reads copy the value and hold nothing
 //! Probe<Tracked<T>>             ViaGuard, by value     GuardCell   a guard, as long as the cell lives
+//! Probe<std's Instant>          inherent, by value     refused     another moment in every process
 //! Probe<anything>               ViaReference, by &     &'a F       the field itself, lifetime intact
 //! ```
 
-use super::{Assignable, CopyCell, GuardCell, PeekCell};
+use super::{Assignable, AssignedInBody, CopyCell, GuardCell, PeekCell, Portable, RandomOrder, RealClock, SameOrder};
 use crate::state::State;
 use crate::sync::{Tracked, TrackedMut};
 
@@ -43,7 +44,48 @@ impl<'a, T: State + Copy> Probe<'a, Tracked<T>> {
     pub fn __ftmb_access(self) -> CopyCell<'a, T> {
         CopyCell::new(self.0)
     }
+
+    /// Reaches it where it is assigned while the access lives.
+    #[inline(always)]
+    #[must_use]
+    pub fn __ftmb_matched(self) -> CopyCell<'a, T> {
+        CopyCell::new(self.0)
+    }
 }
+
+impl<'a, T: RealClock> Probe<'a, T> {
+    /// Never compiles: a real clock's moment differs between processes.
+    #[must_use]
+    pub fn __ftmb_access(self) -> &'a T
+    where
+        T: Portable,
+    {
+        self.0
+    }
+}
+
+impl<T: RandomOrder> Probe<'_, T> {
+    /// Never compiles: the order of iteration differs between processes.
+    #[must_use]
+    pub fn __ftmb_ordered(self) -> Self
+    where
+        T: SameOrder,
+    {
+        self
+    }
+}
+
+/// Asks of a field whose entries are gone through in their order: any but std's hash maps.
+pub trait Iterated: Sized {
+    /// The probe itself.
+    #[inline(always)]
+    #[must_use]
+    fn __ftmb_ordered(self) -> Self {
+        self
+    }
+}
+
+impl<F: ?Sized> Iterated for Probe<'_, F> {}
 
 /// Reaches a plain field of any type.
 pub trait ViaGuard {
@@ -53,6 +95,12 @@ pub trait ViaGuard {
     type Peek;
     /// Reaches the field from packet code.
     fn __ftmb_access(self) -> Self::Access;
+    /// The field's type as written.
+    type Value;
+    /// Reaches the field where it is assigned while the access lives: never compiles for what is not copied.
+    fn __ftmb_matched(self) -> Self::Access
+    where
+        Self::Value: AssignedInBody;
     /// Looks at the field from `report`, without counting.
     fn __ftmb_peek(self) -> Self::Peek;
     /// What dereferences to the place that an assignment changes.
@@ -67,6 +115,15 @@ impl<'a, T: State> ViaGuard for Probe<'a, Tracked<T>> {
 
     #[inline(always)]
     fn __ftmb_access(self) -> GuardCell<'a, T> {
+        GuardCell::new(self.0)
+    }
+
+    type Value = T;
+
+    fn __ftmb_matched(self) -> GuardCell<'a, T>
+    where
+        T: AssignedInBody,
+    {
         GuardCell::new(self.0)
     }
 
@@ -93,6 +150,8 @@ pub trait ViaReference {
     type Place;
     /// Reaches the field from packet code.
     fn __ftmb_access(self) -> Self::Place;
+    /// As [`__ftmb_access`](Self::__ftmb_access): such a field is not held by looking at it.
+    fn __ftmb_matched(self) -> Self::Place;
     /// Reaches the field from `report`.
     fn __ftmb_peek(self) -> Self::Place;
     /// Never compiles: nothing but a plain shared field is assigned.
@@ -107,6 +166,11 @@ impl<'a, F: ?Sized> ViaReference for &Probe<'a, F> {
 
     #[inline(always)]
     fn __ftmb_access(self) -> &'a F {
+        self.0
+    }
+
+    #[inline(always)]
+    fn __ftmb_matched(self) -> &'a F {
         self.0
     }
 

@@ -42,6 +42,20 @@ macro_rules! clocks {
 
 clocks! { Instant SystemTime }
 
+/// A moment of a real clock, which is another one in every process.
+pub trait RealClock {}
+
+impl RealClock for std::time::Instant {}
+impl RealClock for std::time::SystemTime {}
+
+/// A moment that means the same in every process. Asked of fields that hold a [`RealClock`]'s, so never fulfilled.
+#[diagnostic::on_unimplemented(
+    message = "this field holds a moment of a real clock, `{Self}`",
+    label = "another one in the process that takes over",
+    note = "help: hold `ftmb::time::Instant` or `ftmb::time::SystemTime`, which `now()` gives in here"
+)]
+pub trait Portable {}
+
 /// A type that `rand::random()` can make here.
 #[diagnostic::on_unimplemented(
     message = "`rand::random::<{Self}>()` is not available in packet code",
@@ -111,4 +125,9 @@ impl<A: Random, B: Random> Random for (A, B) {
 /// What `rand::random()` is rewritten to: a draw from the current core's generator.
 pub fn random<T: Random>() -> T {
     T::random_from(&mut rng::current())
+}
+
+/// The function that takes the place of another one, which is named but not called.
+pub fn instead_of<F, R>(_replaced: F, replacement: R) -> R {
+    replacement
 }

@@ -1,4 +1,4 @@
-//! Methods of shared state: all errors of the block at once.
+//! A method that wants the state for itself.
 
 #[ftmb::shared]
 struct Nat {
@@ -16,17 +16,6 @@ impl Nat {
     }
 
     fn boxed(self: &mut Box<Self>) {}
-
-    async fn later(&self) {
-        std::future::ready(()).await;
-    }
-
-    unsafe fn trust(&self) {}
-
-    fn peek(&self) -> u8 {
-        static mut SEEN: u8 = 0;
-        unsafe { SEEN }
-    }
 }
 
 fn main() {}

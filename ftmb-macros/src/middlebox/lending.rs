@@ -1,0 +1,205 @@
+//! Chains whose result borrows from a plain field: `for name in self.names.iter()`, `match self.last.as_deref()`.
+//!
+//! Invariant: such a chain keeps its guard to the end of the statement or body only where nothing else in there touches the
+//! same field, and a body no shared state at all; otherwise the guard ends with the chain, and the borrow checker says no.
+
+use std::collections::BTreeMap;
+
+use proc_macro2::{Delimiter, TokenStream, TokenTree};
+use quote::ToTokens;
+use syn::Expr;
+
+use super::shape;
+
+/// Methods of std's types whose result borrows from what they are called on.
+const LENDING: &[&str] = &[
+    "iter",
+    "iter_mut",
+    "keys",
+    "values",
+    "values_mut",
+    "range",
+    "drain",
+    "windows",
+    "chunks",
+    "chunks_exact",
+    "first",
+    "last",
+    "first_mut",
+    "last_mut",
+    "get",
+    "get_mut",
+    "front",
+    "back",
+    "front_mut",
+    "back_mut",
+    "first_key_value",
+    "last_key_value",
+    "get_key_value",
+    "entry",
+    "as_ref",
+    "as_mut",
+    "as_deref",
+    "as_deref_mut",
+    "as_str",
+    "as_bytes",
+    "as_slice",
+    "as_mut_slice",
+    "as_mut_str",
+    "trim",
+    "trim_start",
+    "trim_end",
+    "strip_prefix",
+    "strip_suffix",
+    "chars",
+    "char_indices",
+    "bytes",
+    "lines",
+    "split",
+    "split_at",
+    "split_at_mut",
+    "split_once",
+    "split_whitespace",
+    "split_first",
+    "split_last",
+    "union",
+    "intersection",
+    "difference",
+    "peek",
+];
+
+/// Methods whose result borrows if what they are called on does.
+const PASSING: &[&str] = &[
+    "unwrap",
+    "expect",
+    "unwrap_or",
+    "unwrap_or_default",
+    "unwrap_or_else",
+    "ok_or",
+    "ok",
+    "and_then",
+    "or",
+    "map",
+    "filter",
+    "filter_map",
+    "flat_map",
+    "flatten",
+    "enumerate",
+    "rev",
+    "skip",
+    "skip_while",
+    "take",
+    "take_while",
+    "step_by",
+    "zip",
+    "chain",
+    "peekable",
+    "inspect",
+    "by_ref",
+    "next",
+    "next_back",
+    "nth",
+    "min",
+    "max",
+    "min_by_key",
+    "max_by_key",
+    "find",
+    "or_insert",
+    "or_insert_with",
+    "or_default",
+    "into_iter",
+];
+
+/// Whether the result of a chain borrows from the field at its root, as far as the names of its methods tell.
+pub(super) fn lends(chain: &Expr) -> bool {
+    let mut link = chain;
+    loop {
+        link = match link {
+            Expr::Paren(inner) => &inner.expr,
+            Expr::Group(inner) => &inner.expr,
+            Expr::Reference(inner) => &inner.expr,
+            Expr::Try(inner) => &inner.expr,
+            Expr::Field(inner) => &inner.base,
+            Expr::Index(inner) => &inner.expr,
+            Expr::MethodCall(call) => {
+                let name = call.method.to_string();
+                if LENDING.contains(&name.as_str()) {
+                    return true;
+                }
+                if !PASSING.contains(&name.as_str()) {
+                    return false;
+                }
+                &call.receiver
+            }
+            _ => return false,
+        };
+    }
+}
+
+/// Whether the result of a method may borrow from what it is called on.
+pub(super) fn may_borrow(call: &syn::ExprMethodCall) -> bool {
+    let name = call.method.to_string();
+    LENDING.contains(&name.as_str()) || PASSING.contains(&name.as_str())
+}
+
+/// What of `self` some code mentions.
+#[derive(Default)]
+pub(super) struct Mentions {
+    fields: BTreeMap<String, usize>,
+    /// `self` is handed on, or one of its methods is called: any field may be touched.
+    whole: bool,
+}
+
+impl Mentions {
+    pub(super) fn of(code: &impl ToTokens) -> Self {
+        let mut mentions = Self::default();
+        mentions.add(code.to_token_stream());
+        mentions
+    }
+
+    /// Of a head that lives as long as this body.
+    pub(super) fn of_head(head: &impl ToTokens, body: &impl ToTokens) -> Self {
+        let mut mentions = Self::of(head);
+        let body = Self::of(body);
+        mentions.whole |= body.any();
+        mentions
+    }
+
+    fn add(&mut self, tokens: TokenStream) {
+        let tokens: Vec<TokenTree> = tokens.into_iter().collect();
+        for (index, token) in tokens.iter().enumerate() {
+            match token {
+                TokenTree::Group(group) => self.add(group.stream()),
+                TokenTree::Ident(ident) if ident == "self" => match field(&tokens[index + 1..]) {
+                    Some(name) => *self.fields.entry(name).or_default() += 1,
+                    None => self.whole = true,
+                },
+                _ => {}
+            }
+        }
+    }
+
+    /// Whether this field may be among them.
+    pub(super) fn touch(&self, field: &str) -> bool {
+        self.whole || self.fields.contains_key(field)
+    }
+
+    /// Whether there are any.
+    pub(super) fn any(&self) -> bool {
+        self.whole || !self.fields.is_empty()
+    }
+
+    /// Whether a chain that begins at this field may keep its guard.
+    pub(super) fn allow(&self, chain: &Expr, field: &str) -> bool {
+        let own: usize = Self::of(chain).fields.values().sum();
+        !self.whole && own == 1 && self.fields.get(field) == Some(&1) && shape::root(chain).is_some()
+    }
+}
+
+/// The field in `.field`, unless it is a method.
+fn field(tokens: &[TokenTree]) -> Option<String> {
+    let [TokenTree::Punct(dot), name, rest @ ..] = tokens else { return None };
+    let called = matches!(rest, [TokenTree::Group(group), ..] if group.delimiter() == Delimiter::Parenthesis)
+        || matches!(rest, [TokenTree::Punct(one), TokenTree::Punct(two), ..] if one.as_char() == ':' && two.as_char() == ':');
+    (dot.as_char() == '.' && !called).then(|| name.to_string())
+}
