@@ -37,12 +37,24 @@ impl<M: Middlebox> Single<M> {
         self.settle();
     }
 
+    /// What the middlebox says to a request; `Err`: it refuses, and says why.
+    pub(crate) fn control(&mut self, request: &str) -> Result<String, String> {
+        self.ask(request.as_bytes());
+        let reply = self.0.outputs().last().unwrap();
+        let text = String::from_utf8(reply.bytes.clone()).unwrap();
+        if reply.control == Some(Ok(())) { Ok(text) } else { Err(text) }
+    }
+
     /// Waits until the core has done all it was told: it answers in order.
     fn settle(&mut self) {
+        self.ask(b"are you done?");
+    }
+
+    fn ask(&mut self, request: &[u8]) {
         if self.0.sent().is_multiple_of(200) {
             self.0.checkpoint().unwrap();
         }
-        let request = self.0.control(b"are you done?");
+        let request = self.0.control(request);
         while !self.0.outputs().last().is_some_and(|last| last.control.is_some() && last.source == request) {
             self.0.poll().unwrap();
             std::thread::yield_now();

@@ -73,6 +73,8 @@ pub(crate) struct Flow {
     pub(crate) stage: Stage,
     /// Client and server as the server knows them, once a packet has come out to it.
     pub(crate) seen: Option<(SocketAddrV4, SocketAddrV4)>,
+    /// TCP: its last life was ended by a reset.
+    pub(crate) reset: bool,
     /// Packets still to send while open.
     remaining: u32,
     pub(crate) out: Lane,
@@ -108,13 +110,7 @@ impl Flow {
     }
 
     /// A flow that has not been opened yet.
-    pub(crate) fn new(
-        kind: Kind,
-        port: PortId,
-        client: SocketAddrV4,
-        server: SocketAddrV4,
-        vlan: Option<u16>,
-    ) -> Self {
+    pub(crate) fn new(kind: Kind, port: PortId, client: SocketAddrV4, server: SocketAddrV4, vlan: Option<u16>) -> Self {
         Self {
             kind,
             client,
@@ -124,6 +120,7 @@ impl Flow {
             generation: 0,
             stage: Stage::Done,
             seen: None,
+            reset: false,
             remaining: 0,
             out: Lane::default(),
             back: Lane::default(),
@@ -135,6 +132,7 @@ impl Flow {
         self.generation += 1;
         self.stage = if self.kind == Kind::Tcp { Stage::Fresh } else { Stage::Open };
         self.seen = None;
+        self.reset = false;
         self.remaining = packets.max(1);
         self.out = Lane { seq: self.generation.wrapping_mul(0x0100_0193), ..Lane::default() };
         self.back = Lane { seq: self.generation.wrapping_mul(0x85eb_ca6b), ..Lane::default() };
@@ -168,6 +166,7 @@ impl Flow {
             Stage::SynSent | Stage::AnswerSent | Stage::FinSent | Stage::LastSent | Stage::Done => return None,
         };
         self.stage = stage;
+        self.reset |= rst;
         let (mine, other) = match way {
             Way::Out => (self.out, self.back),
             Way::Back => (self.back, self.out),

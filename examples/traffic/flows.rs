@@ -69,6 +69,11 @@ impl Flows {
         Some(self.flow(*self.live.get(draw.below(self.live.len().max(1)))?))
     }
 
+    /// One that was ended by a reset and has not been opened again, if there is one at hand.
+    pub(crate) fn any_reset(&self) -> Option<&Flow> {
+        self.idle.iter().rev().take(16).map(|&index| self.flow(index)).find(|flow| flow.reset)
+    }
+
     /// The next packet; `None`: all wait for something to come out.
     pub(crate) fn next(&mut self, draw: &mut Draw) -> Option<(PortId, Vec<u8>)> {
         if self.live.len() < self.target
