@@ -3,7 +3,10 @@
 //! Invariant: the offsets of a [`Head`] lie within the frame it was read from, so that `rewrite` need not look again.
 #![allow(dead_code, reason = "each example uses what it needs")]
 
-use std::net::Ipv4Addr;
+use std::{
+    fmt,
+    net::{Ipv4Addr, SocketAddrV4},
+};
 
 use etherparse::{
     EtherType, Ethernet2HeaderSlice, Icmpv4Slice, IpNumber, Ipv4HeaderSlice, SingleVlanHeaderSlice, TcpHeaderSlice,
@@ -50,6 +53,18 @@ impl Endpoint {
     #[inline]
     pub(crate) fn to_bits(self) -> u64 {
         (u64::from(self.address.to_bits()) << 16) | u64::from(self.port)
+    }
+}
+
+impl From<SocketAddrV4> for Endpoint {
+    fn from(from: SocketAddrV4) -> Self {
+        Self { address: *from.ip(), port: from.port() }
+    }
+}
+
+impl fmt::Display for Endpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.address, self.port)
     }
 }
 
