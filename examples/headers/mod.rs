@@ -153,6 +153,13 @@ pub(crate) fn parse(frame: &[u8]) -> Result<View, Unfit> {
     Ok(View::Flow(head(&ip, (network, transport, end), protocol, ports, opens, flags)))
 }
 
+/// The address that an IPv4 packet comes from, whatever it carries; VLAN tags are skipped.
+#[inline]
+pub(crate) fn source(frame: &[u8]) -> Option<Ipv4Addr> {
+    let network = find_ipv4(frame).ok()?;
+    Some(Ipv4HeaderSlice::from_slice(&frame[network..]).ok()?.source_addr())
+}
+
 /// The offset of the IPv4 header.
 fn find_ipv4(frame: &[u8]) -> Result<usize, Unfit> {
     let ethernet = Ethernet2HeaderSlice::from_slice(frame).map_err(|_| Unfit::Malformed)?;
