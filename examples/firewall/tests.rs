@@ -78,6 +78,29 @@ fn a_crash_loses_repeats_and_contradicts_nothing() {
 }
 
 #[test]
+fn rules_that_change_between_crashes_are_neither_lost_nor_changed_twice() {
+    let requests = [
+        ("add deny in any", Ok("5: deny in any\n0 flows cut\n")),
+        ("insert 3 deny in tcp to 10.1.0.1 port 80", Ok("6: deny in tcp to 10.1.0.1/32 port 80\n")),
+        ("remove 1", Ok("removed 1: allow out tcp from 10.1.0.3/32 to port 25\n")),
+        ("remove 1", Err("there is no rule 1")),
+        ("add deny out udp port 53", Err("expected `from`, `to` or the end, found `port`")),
+        ("add deny out tcp to 198.18.0.0/15", Ok("7: ")),
+        ("insert 7 allow out tcp to 198.18.0.0/16", Ok("8: ")),
+        ("remove 7", Ok("removed 7: deny out tcp to 198.18.0.0/15\n0 flows cut\n")),
+        ("insert 7 deny in any", Err("there is no rule 7")),
+        ("add deny in icmp", Ok("9: ")),
+        (
+            "list",
+            Ok("2: deny out tcp to port 25\n6: deny in tcp to 10.1.0.1/32 port 80\n\
+                3: allow in tcp to 10.1.0.1/32 port 443\n4: allow in udp to 10.1.0.2/32 port 53\n5: deny in any\n\
+                8: allow out tcp to 198.18.0.0/16\n9: deny in icmp\notherwise: allow out, deny in\n"),
+        ),
+    ];
+    driver::assert_survives_asked::<_, FirewallScenario>(|| make(&FirewallConfig::default()), &requests);
+}
+
+#[test]
 fn a_run_without_faults_has_no_contradiction_and_nothing_missing() {
     let outcome = driver::run(&mut FirewallScenario::default(), 40_000, processor(), driver::honest);
     assert_eq!((outcome.contradiction, outcome.missing.packets), (None, 0));

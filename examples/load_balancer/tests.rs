@@ -83,6 +83,24 @@ fn a_crash_loses_repeats_and_contradicts_nothing() {
 }
 
 #[test]
+fn connections_stay_while_backends_change_between_crashes() {
+    let requests = [
+        ("add 10.1.0.5:8443", Ok("10.1.0.5:8443 gets new connections\n")),
+        ("remove 10.1.0.1:8443", Ok("10.1.0.1:8443 gets no new connections\n")),
+        ("remove 10.1.0.1:8443", Err("10.1.0.1:8443 is no backend")),
+        ("add 10.1.0.5:8443", Err("10.1.0.5:8443 is a backend already")),
+        ("add 10.1.0.0:1", Ok("10.1.0.0:1 gets new connections\n")),
+        ("remove 10.1.0.2:8443", Ok("10.1.0.2:8443 gets no new connections\n")),
+        ("remove 10.1.0.5:8443", Ok("10.1.0.5:8443 gets no new connections\n")),
+        ("add 10.1.0.1:8443", Ok("10.1.0.1:8443 gets new connections\n")),
+        ("move 10.1.0.1:8443", Err("expected list, ")),
+        ("add 10.1.0.5:8443", Ok("10.1.0.5:8443 gets new connections\n")),
+        ("list", Ok("10.1.0.0:1: ")),
+    ];
+    driver::assert_survives_asked::<_, BalancerScenario>(|| make(&BalancerConfig::default()), &requests);
+}
+
+#[test]
 fn a_run_without_faults_has_no_contradiction_and_nothing_missing() {
     let outcome = driver::run(&mut BalancerScenario::default(), 40_000, processor(), driver::honest);
     assert_eq!((outcome.contradiction, outcome.missing.packets), (None, 0));

@@ -54,6 +54,21 @@ fn a_crash_loses_repeats_and_contradicts_nothing() {
 }
 
 #[test]
+fn no_bucket_is_overspent_while_the_limit_changes_between_crashes() {
+    // never above the default, which the scenario judges by, nor is the burst ever below it
+    let requests = [
+        ("limit 100 32000", Ok("100 bytes per second, 32000 at once\n")),
+        ("limit 1 1", Err("a burst of 1 bytes, ")),
+        ("bucket 203.0.113.200", Ok("203.0.113.200: 32000 of 32000 bytes\n")),
+        ("limit 16000 32000", Ok("16000 bytes per second, 32000 at once\n")),
+        ("limit 3", Err("expected limit, limit RATE BURST or bucket ADDRESS, found `limit 3`")),
+        ("limit 7 32000", Ok("7 bytes per second, 32000 at once\n")),
+        ("limit", Ok("7 bytes per second, 32000 at once\n")),
+    ];
+    driver::assert_survives_asked::<_, LimiterScenario>(|| make(&LimiterConfig::default()), &requests);
+}
+
+#[test]
 fn a_run_without_faults_has_no_contradiction_and_nothing_missing() {
     let outcome = driver::run(&mut LimiterScenario::default(), 30_000, processor(), driver::honest);
     assert_eq!((outcome.contradiction, outcome.missing.packets), (None, 0));

@@ -65,13 +65,28 @@ impl<M: Middlebox> Single<M> {
 /// Runs a scenario through a group of two cores and crashes it again and again at random accesses; nothing must be lost,
 /// repeated or contradicted.
 pub(crate) fn assert_survives<M: Middlebox, S: Scenario + Default>(make: impl Fn() -> M + 'static) {
+    assert_survives_asked::<M, S>(make, &[]);
+}
+
+/// The same, with up to thirty requests of an operator in between: each must be answered once, in order, by a text that
+/// begins like this, or be refused by one.
+pub(crate) fn assert_survives_asked<M: Middlebox, S: Scenario + Default>(
+    make: impl Fn() -> M + 'static,
+    requests: &[(&str, Result<&str, &str>)],
+) {
     let mut rng = SmallRng::seed_from_u64(3);
     let mut scenario = S::default();
     let mut group = Group::new(2, make).unwrap();
     let mut sent = Vec::new();
-    let mut observed = 0;
+    let (mut observed, mut answers) = (0, Vec::new());
+    let mut waiting = requests.iter();
     let mut observe = |scenario: &mut S, group: &Group<M>, sent: &[Frame]| {
         for out in &group.outputs()[observed..] {
+            if let Some(result) = out.control {
+                let text = String::from_utf8_lossy(&out.bytes);
+                answers.push((out.source, result.map(|()| text.to_string()).map_err(|()| text.to_string())));
+                continue;
+            }
             let stems_from: &Frame = &sent[out.source as usize - 1];
             let released = Frame::new(out.port, out.bytes.clone(), out.source);
             scenario.observe(stems_from, &released).unwrap();
@@ -91,6 +106,12 @@ pub(crate) fn assert_survives<M: Middlebox, S: Scenario + Default>(make: impl Fn
             if n % 400 == 399 {
                 group.tick();
             }
+            // before, while and after the group is armed to crash
+            if n % 500 == 450
+                && let Some((request, _)) = waiting.next()
+            {
+                group.control(request.as_bytes());
+            }
             if n == 700 && round % 3 != 0 {
                 group.checkpoint().unwrap();
             }
@@ -104,6 +125,14 @@ pub(crate) fn assert_survives<M: Middlebox, S: Scenario + Default>(make: impl Fn
     observe(&mut scenario, &group, &sent);
     let missing = scenario.finish();
     assert_eq!(missing.packets, 0, "{:?}", missing.examples);
+    assert_eq!(answers.len(), requests.len(), "{answers:?}");
+    for ((number, (source, answer)), (request, expected)) in (1..).zip(&answers).zip(requests) {
+        let fits = match (answer, expected) {
+            (Ok(answer), Ok(expected)) | (Err(answer), Err(expected)) => answer.starts_with(expected),
+            _ => false,
+        };
+        assert!(fits && *source == number, "`{request}`: expected {expected:?}, found {answer:?}, number {source}");
+    }
     group.verify().unwrap();
 }
 
