@@ -77,8 +77,8 @@ impl PortSet {
         Ok(())
     }
 
-    /// Where replies to control requests go; without it they are dropped.
-    pub fn set_replies(&mut self, replies: impl FnMut(Reply<'_>) + Send + 'static) {
+    /// Where replies to control requests go; without it they are dropped. The gateway sets it.
+    pub(super) fn set_replies(&mut self, replies: impl FnMut(Reply<'_>) + Send + 'static) {
         self.replies = Some(Box::new(replies));
     }
 
