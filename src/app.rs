@@ -17,7 +17,7 @@ use crate::{Error, Result, cli, roles};
 /// Why a constructor refused.
 pub(crate) type Refusal = Box<dyn std::error::Error + Send + Sync>;
 
-/// A middlebox with its command line: `up`, `demo`, `status`, `failover`, `checkpoint`, `log dump`.
+/// A middlebox with its command line: `up`, `demo`, `status`, `failover`, `checkpoint`, `control`, `log dump`.
 ///
 /// ```no_run
 /// use std::sync::Mutex;

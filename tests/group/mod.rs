@@ -104,6 +104,16 @@ impl Place {
         Running { child, out, err, dir: self.group() }
     }
 
+    /// Asks the middlebox of this place's group; `Err`: what the command complains of.
+    pub(crate) fn ask(&self, example: &str, request: &[&str]) -> Result<String, String> {
+        let finished: Finished = self.command(example, "control").args(request).output().expect("runs").into();
+        match finished.code {
+            Some(0) => Ok(finished.text),
+            Some(1) => Err(finished.errors.trim().trim_start_matches("Error: ").into()),
+            _ => panic!("{request:?}: {finished:?}"),
+        }
+    }
+
     /// Runs `demo` to its end and returns its report.
     pub(crate) fn demo<'a>(&self, example: &str, arguments: impl IntoIterator<Item = &'a str>) -> Report {
         self.start(example, "demo", std::iter::once("--json").chain(arguments)).report()
