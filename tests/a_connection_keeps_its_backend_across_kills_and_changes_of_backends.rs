@@ -19,23 +19,27 @@ fn kills_of_everybody_while_backends_come_and_go() {
     let arguments = ["--json", "--rate", "4k", "--seconds", "5", "--kills", "6", "--kill", all, "--seed", "32"];
     let mut running = place.start("load_balancer", "demo", arguments);
     running.record();
-    let ask = |request: &str, backend: &str| place.ask("load_balancer", &[request, backend]);
-    for round in 0..8 {
+    let mut done = 0;
+    let mut change = |round: u32| -> Option<()> {
+        let ask = |request: String| place.ask_until_end("load_balancer", &request);
         let new = format!("10.1.1.{round}:8443");
-        assert_eq!(ask("add", &new), Ok(format!("{new} gets new connections\n")));
-        assert_eq!(ask("add", &new), Err(format!("the middlebox refuses: {new} is a backend already")));
+        assert_eq!(ask(format!("add {new}"))?, Ok(format!("{new} gets new connections\n")));
+        assert_eq!(ask(format!("add {new}"))?, Err(format!("the middlebox refuses: {new} is a backend already")));
         // Each of the four that are there at the start goes and comes back.
-        let old = format!("10.1.0.{}:8443", 1 + round / 2);
+        let old = format!("10.1.0.{}:8443", 1 + round / 2 % 4);
         let (verb, change) = if round % 2 == 0 { ("remove", "no new") } else { ("add", "new") };
-        assert_eq!(ask(verb, &old), Ok(format!("{old} gets {change} connections\n")));
+        assert_eq!(ask(format!("{verb} {old}"))?, Ok(format!("{old} gets {change} connections\n")));
         if round >= 2 {
             let gone = format!("10.1.1.{}:8443", round - 2);
-            assert_eq!(ask("remove", &gone), Ok(format!("{gone} gets no new connections\n")));
+            assert_eq!(ask(format!("remove {gone}"))?, Ok(format!("{gone} gets no new connections\n")));
         }
-    }
-    let list = place.ask("load_balancer", &["list"]).expect("an answer");
-    let serving: Vec<_> = list.lines().filter(|line| !line.ends_with("draining")).collect();
-    let backends = ["10.1.0.1", "10.1.0.2", "10.1.0.3", "10.1.0.4", "10.1.1.6", "10.1.1.7"];
-    assert!(serving.len() == 6 && serving.iter().zip(backends).all(|(line, ip)| line.starts_with(ip)), "{list}");
+        let list = ask("list".into())?.expect("an answer");
+        let serving = list.lines().filter(|line| !line.ends_with("draining")).count() as u32;
+        assert_eq!(serving, 4 - (1 - round % 2) + 2.min(round + 1), "{list}");
+        done += 1;
+        Some(())
+    };
+    (0..100).try_for_each(&mut change);
+    assert!(done >= 3, "{done}");
     running.report().assert_exact(6);
 }

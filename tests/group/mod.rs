@@ -114,6 +114,21 @@ impl Place {
         }
     }
 
+    /// The same of a group that may end meanwhile; `None`: it has.
+    pub(crate) fn ask_until_end(&self, example: &str, request: &str) -> Option<Result<String, String>> {
+        let answer = self.ask(example, &request.split(' ').collect::<Vec<_>>());
+        // What is said depends on how far the end has come; whatever it is, the directory is gone soon.
+        if answer.as_ref().is_err_and(|error| !error.starts_with("the middlebox refuses")) {
+            let since = Instant::now();
+            while self.group().exists() {
+                assert!(since.elapsed() < PATIENCE, "{request}: {answer:?}");
+                std::thread::sleep(Duration::from_millis(2));
+            }
+            return None;
+        }
+        Some(answer)
+    }
+
     /// Runs `demo` to its end and returns its report.
     pub(crate) fn demo<'a>(&self, example: &str, arguments: impl IntoIterator<Item = &'a str>) -> Report {
         self.start(example, "demo", std::iter::once("--json").chain(arguments)).report()
