@@ -87,6 +87,28 @@ fn status_checkpoint_failover_and_log_dump_of_a_running_group() {
 }
 
 #[test]
+fn a_middlebox_is_asked_and_answers_or_refuses() {
+    let Some(place) = Place::find() else { return };
+    let running = start(&place);
+    // The sequencer takes no requests, and says so.
+    let refused = place.ask("sequencer", &["stop"]);
+    assert_eq!(refused, Err("the middlebox refuses: this middlebox takes no control requests".into()));
+    end(&place, running, 1);
+
+    let capture = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/namespaces.pcap");
+    let left = format!("left=pcap:{capture},pace=20");
+    let right = format!("right=pcap::{}", place.path().join("out.pcap").display());
+    let mut running = place.start("monitor", "up", ["--cores", "2", "--port", &left, "--port", &right]);
+    running.record();
+    let top = place.ask("monitor", &["top"]).expect("an answer");
+    assert!(top.contains("packets"), "{top}");
+    let refused = place.ask("monitor", &["bottom"]);
+    assert_eq!(refused, Err("the middlebox refuses: unknown request; expected `top`".into()));
+    assert_eq!(std::fs::read_dir(place.group().join("control")).expect("there").count(), 1, "only the lock is left");
+    end(&place, running, 0);
+}
+
+#[test]
 fn up_is_ended_by_an_interrupt_in_good_order() {
     let Some(place) = Place::find() else { return };
     let capture = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/namespaces.pcap");
@@ -101,8 +123,9 @@ fn up_is_ended_by_an_interrupt_in_good_order() {
 #[test]
 fn what_is_not_there_is_said_and_not_waited_for() {
     let Some(place) = Place::find() else { return };
-    for command in ["status", "checkpoint", "failover"] {
-        let finished: Finished = place.command("nat", command).output().expect("runs").into();
+    for (command, arguments) in [("status", ""), ("checkpoint", ""), ("failover", ""), ("control", "list")] {
+        let arguments = arguments.split_whitespace();
+        let finished: Finished = place.command("nat", command).args(arguments).output().expect("runs").into();
         assert_eq!(finished.code, Some(1), "{command}: {finished:?}");
         assert!(finished.errors.contains("no group runs here"), "{command}: {finished:?}");
     }

@@ -8,8 +8,8 @@ use etherparse::{SlicedPacket, TransportSlice};
 use ftmb::prelude::*;
 use serde::Deserialize;
 
-#[path = "../nat/middlebox/checksum.rs"]
-#[allow(dead_code, reason = "the NAT uses all of it")]
+#[path = "../headers/checksum.rs"]
+#[allow(dead_code, reason = "others use all of it")]
 mod checksum;
 
 use checksum::Change;

@@ -37,12 +37,24 @@ impl<M: Middlebox> Single<M> {
         self.settle();
     }
 
+    /// What the middlebox says to a request; `Err`: it refuses, and says why.
+    pub(crate) fn control(&mut self, request: &str) -> Result<String, String> {
+        self.ask(request.as_bytes());
+        let reply = self.0.outputs().last().unwrap();
+        let text = String::from_utf8(reply.bytes.clone()).unwrap();
+        if reply.control == Some(Ok(())) { Ok(text) } else { Err(text) }
+    }
+
     /// Waits until the core has done all it was told: it answers in order.
     fn settle(&mut self) {
+        self.ask(b"are you done?");
+    }
+
+    fn ask(&mut self, request: &[u8]) {
         if self.0.sent().is_multiple_of(200) {
             self.0.checkpoint().unwrap();
         }
-        let request = self.0.control(b"are you done?");
+        let request = self.0.control(request);
         while !self.0.outputs().last().is_some_and(|last| last.control.is_some() && last.source == request) {
             self.0.poll().unwrap();
             std::thread::yield_now();
@@ -53,13 +65,28 @@ impl<M: Middlebox> Single<M> {
 /// Runs a scenario through a group of two cores and crashes it again and again at random accesses; nothing must be lost,
 /// repeated or contradicted.
 pub(crate) fn assert_survives<M: Middlebox, S: Scenario + Default>(make: impl Fn() -> M + 'static) {
+    assert_survives_asked::<M, S>(make, &[]);
+}
+
+/// The same, with up to thirty requests of an operator in between: each must be answered once, in order, by a text that
+/// begins like this, or be refused by one.
+pub(crate) fn assert_survives_asked<M: Middlebox, S: Scenario + Default>(
+    make: impl Fn() -> M + 'static,
+    requests: &[(&str, Result<&str, &str>)],
+) {
     let mut rng = SmallRng::seed_from_u64(3);
     let mut scenario = S::default();
     let mut group = Group::new(2, make).unwrap();
     let mut sent = Vec::new();
-    let mut observed = 0;
+    let (mut observed, mut answers) = (0, Vec::new());
+    let mut waiting = requests.iter();
     let mut observe = |scenario: &mut S, group: &Group<M>, sent: &[Frame]| {
         for out in &group.outputs()[observed..] {
+            if let Some(result) = out.control {
+                let text = String::from_utf8_lossy(&out.bytes);
+                answers.push((out.source, result.map(|()| text.to_string()).map_err(|()| text.to_string())));
+                continue;
+            }
             let stems_from: &Frame = &sent[out.source as usize - 1];
             let released = Frame::new(out.port, out.bytes.clone(), out.source);
             scenario.observe(stems_from, &released).unwrap();
@@ -79,6 +106,12 @@ pub(crate) fn assert_survives<M: Middlebox, S: Scenario + Default>(make: impl Fn
             if n % 400 == 399 {
                 group.tick();
             }
+            // before, while and after the group is armed to crash
+            if n % 500 == 450
+                && let Some((request, _)) = waiting.next()
+            {
+                group.control(request.as_bytes());
+            }
             if n == 700 && round % 3 != 0 {
                 group.checkpoint().unwrap();
             }
@@ -92,6 +125,14 @@ pub(crate) fn assert_survives<M: Middlebox, S: Scenario + Default>(make: impl Fn
     observe(&mut scenario, &group, &sent);
     let missing = scenario.finish();
     assert_eq!(missing.packets, 0, "{:?}", missing.examples);
+    assert_eq!(answers.len(), requests.len(), "{answers:?}");
+    for ((number, (source, answer)), (request, expected)) in (1..).zip(&answers).zip(requests) {
+        let fits = match (answer, expected) {
+            (Ok(answer), Ok(expected)) | (Err(answer), Err(expected)) => answer.starts_with(expected),
+            _ => false,
+        };
+        assert!(fits && *source == number, "`{request}`: expected {expected:?}, found {answer:?}, number {source}");
+    }
     group.verify().unwrap();
 }
 
@@ -148,9 +189,19 @@ pub(crate) fn honest<S>(_: &S, _: usize, sent: Frame, out: Frame) -> Option<(Fra
 /// Runs a scenario that loses one packet, and tries on another one what else could happen: it comes out twice, at the
 /// wrong port, or with any one byte changed. Each must be noticed.
 pub(crate) fn assert_faults_are_noticed<S: Scenario + Default + Clone>(process: impl FnMut(&Frame) -> Vec<Frame>) {
-    let (lost, victim) = (2000, 2500);
+    assert_faults_are_noticed_if::<S>(process, |_| true);
+}
+
+/// The same for a middlebox that may drop packets as it likes, but for those of which `must_come` is true.
+pub(crate) fn assert_faults_are_noticed_if<S: Scenario + Default + Clone>(
+    process: impl FnMut(&Frame) -> Vec<Frame>,
+    must_come: impl Fn(&Frame) -> bool,
+) {
+    let (mut lost, mut tried) = (0, 0);
     let outcome = run(&mut S::default(), 3000, process, |scenario, n, sent, out| {
-        if n == victim {
+        let fit = must_come(&sent);
+        if fit && n >= 1500 && tried == 0 {
+            tried += 1;
             let accepts = |frames: &[&Frame]| {
                 let mut scenario = scenario.clone();
                 frames.iter().all(|out| scenario.observe(&sent, out).is_ok())
@@ -166,10 +217,14 @@ pub(crate) fn assert_faults_are_noticed<S: Scenario + Default + Clone>(process: 
                 assert!(!accepts(&[&altered]), "byte {at} changed, and nobody noticed");
             }
         }
-        (n != lost).then_some((sent, out))
+        if fit && n >= 1000 && lost == 0 {
+            lost += 1;
+            return None;
+        }
+        Some((sent, out))
     });
     assert_eq!((outcome.contradiction, outcome.missing.packets), (None, 1), "a lost packet");
-    assert!(outcome.released > victim);
+    assert_eq!((lost, tried), (1, 1));
 }
 
 /// Both directions of a flow go to the same core, as far as addresses tell.

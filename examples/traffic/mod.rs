@@ -5,7 +5,7 @@
 //! ```text
 //! | Ethernet 14 | VLAN 0 or 4 | IPv4 20 | TCP 20, UDP 8 or ICMP 8 | body | filler | identity 24 |
 //! ```
-#![allow(dead_code, reason = "each example uses what it needs")]
+#![allow(dead_code, unused_imports, reason = "each example uses what it needs")]
 
 use std::net::SocketAddrV4;
 
@@ -14,10 +14,16 @@ use etherparse::{
     TcpHeader, UdpHeader, VlanId, checksum::Sum16BitWords,
 };
 
+mod damage;
 #[cfg(test)]
 pub(crate) mod driver;
+mod flow;
+mod flows;
 mod identity;
 
+pub(crate) use damage::Damage;
+pub(crate) use flow::{Flow, Kind, Stage, Way};
+pub(crate) use flows::{Flows, NOISE, contradiction};
 pub(crate) use identity::{Draw, Identity};
 
 /// What a packet carries above IPv4.

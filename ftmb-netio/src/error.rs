@@ -37,6 +37,16 @@ pub enum Error {
         #[source]
         source: io::Error,
     },
+    /// Something has no room in a frame.
+    #[error("{what} has at most {expected} bytes, found {found}")]
+    TooLong {
+        /// What it is.
+        what: &'static str,
+        /// Its greatest length.
+        expected: usize,
+        /// Its length.
+        found: usize,
+    },
     /// The file system has no room for the logs.
     #[error(
         "{}: no room for the logs of {cores} cores: they need at least {need} bytes, expected within {share} % of \

@@ -2,7 +2,7 @@
 //! a successor needs is in the logs and the group record before anybody outside can see its effect.
 //!
 //! ```text
-//! turn:  ports ─▶ input logger ─▶ publish ─▶ tell ports | output logger ─▶ ports, flush, record
+//! turn:  ports, control requests ─▶ input logger ─▶ publish ─▶ tell ports | output logger ─▶ ports, answers, flush, record
 //!        now and then, and when something happened:       supervisor step, checkpoint step
 //! ```
 
@@ -16,6 +16,7 @@ use ftmb_runtime::worker::Polling;
 use tracing::{info, warn};
 
 use crate::checkpoints::Checkpoints;
+use crate::control::{self, Inbox};
 use crate::error::Error;
 use crate::group_dir::GroupDir;
 use crate::group_record::{GroupRecord, Identity, Stat};
@@ -45,6 +46,7 @@ pub struct Gateway {
     config: GatewayConfig,
     ports: PortSet,
     il: InputLogger,
+    inbox: Inbox,
     ol: OutputLogger,
     supervisor: Supervisor,
     checkpoints: Checkpoints,
@@ -93,12 +95,16 @@ impl Gateway {
             }
             Ok(rebuilt) => rebuilt,
         };
+        let inbox = Inbox::attach(dir, record.clone(), &il);
+        let answers = dir.control();
+        ports.set_replies(move |reply| control::answer(&answers, reply));
         info!(epoch = record.epoch(), committed = ?record.committed(), "the gateway is up");
         Ok(Gateway {
             record,
             config,
             ports,
             il,
+            inbox,
             ol,
             supervisor,
             checkpoints,
@@ -184,6 +190,7 @@ impl Gateway {
         for object in 0..self.ports.len() {
             taken += self.il.receive(object, self.ports.port(object), BATCH)?;
         }
+        self.inbox.take(&mut self.il);
         self.il.tick(self.config.tick.as_nanos() as u64);
         if !self.il.publish() {
             return Ok(taken != 0);

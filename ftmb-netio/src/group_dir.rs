@@ -3,7 +3,7 @@
 //!
 //! ```text
 //! /dev/shm/ftmb-<uid>/<instance>/    group  config  in.<core>  det.<core>.<set>  out.<core>.<set>  ckpt  port.in  port.out
-//!                                    image  stage/<epoch>-<number>            (unless they live in a state directory)
+//!                                    control/   image  stage/<epoch>-<number>            (unless they live in a state directory)
 //! ```
 
 mod sizes;
@@ -127,6 +127,7 @@ impl GroupDir {
             dir.remove()?;
         }
         private_dir(&dir.path)?;
+        private_dir(&dir.control())?;
         Ok(dir)
     }
 
@@ -152,6 +153,11 @@ impl GroupDir {
     /// The group record.
     pub fn record_path(&self) -> PathBuf {
         self.path.join("group")
+    }
+
+    /// The directory of control requests and their answers.
+    pub fn control(&self) -> PathBuf {
+        self.path.join("control")
     }
 
     /// The configuration that every role builds from.

@@ -17,7 +17,7 @@
 //! | --- | --- |
 //! | gateway | all but the following |
 //! | a member | its slot's identity (claim), phase, staged, applied, progress, error; `variables`, `flipped`, flip pauses as master |
-//! | operator | `stop`, `failover`, `asked` (a checkpoint) |
+//! | operator | `stop`, `failover`, `asked` (a checkpoint), `controls` (holding `control/lock`) |
 //! | parent | `parent`, and `stop` |
 
 mod clock;
@@ -245,6 +245,16 @@ impl GroupRecord {
     /// The gateway has done `serial` failovers.
     pub fn set_failed_over(&self, serial: u64) {
         self.set(layout::FAILED_OVER, serial);
+    }
+
+    /// The number of the operators' last control request.
+    pub fn controls_asked(&self) -> u64 {
+        self.get(layout::CONTROLS)
+    }
+
+    /// Request `number` is there; ring the gateway's bell. Holding the lock of [`Request`](crate::control::Request) only.
+    pub(crate) fn set_controls_asked(&self, number: u64) {
+        self.set(layout::CONTROLS, number);
     }
 
     /// Ends the group in good order: the gateway drains what is stamped, ends the members and exits. Ring its bell.

@@ -9,7 +9,7 @@
 //! ```text
 //! one batch:  take ... append ... | publish in.0, its marks, its bell | publish in.1, ... | record: port stamped up to | port
 //!                                 ^ killed before: all comes again    ^ between: in.0 skips, in.1 stamps                 forgets
-//! marks of an `in` log:  0..16 per port object, last source position   16 last arrival
+//! marks of an `in` log:  0..16 per port object, last source position   16 last arrival   17 last control request
 //! ```
 
 mod lane;
@@ -210,12 +210,16 @@ impl InputLogger {
         self.next_tick
     }
 
-    /// Writes a control request into core 0's log; false if there is no room, ask again. Publish afterwards.
+    /// Writes a control request into core 0's log; false if there is no room, ask again. Publish afterwards. Requests are
+    /// numbered upwards: one that is in the log already is not written again.
     ///
     /// # Panics
     /// If the request is longer than the largest packet.
     pub fn control(&mut self, id: u64, request: &[u8]) -> bool {
         assert!(request.len() <= MAX_PACKET, "a control request has at most {MAX_PACKET} bytes");
+        if id <= self.controlled() {
+            return true;
+        }
         self.begin_batch();
         let taken = self.lanes[0].append_plain(KIND_CONTROL, id, request, self.arrival, self.wall);
         if taken {
@@ -223,6 +227,11 @@ impl InputLogger {
         }
         self.full |= !taken;
         taken
+    }
+
+    /// The number of the last control request in the log, published or not; 0 if there was none.
+    pub fn controlled(&self) -> u64 {
+        self.lanes[0].controlled()
     }
 
     /// Whether a log was full since this was last asked: time for a checkpoint.

@@ -6,6 +6,7 @@
 #![warn(missing_docs)]
 
 pub mod checkpoints;
+pub mod control;
 mod error;
 pub mod flow;
 pub mod gateway;

@@ -11,9 +11,9 @@ use super::{CommandError, print};
 use crate::Result;
 
 /// How long an operator is kept waiting.
-const PATIENCE: Duration = Duration::from_secs(30);
+pub(super) const PATIENCE: Duration = Duration::from_secs(30);
 /// How often is looked.
-const ROUND: Duration = Duration::from_micros(200);
+pub(super) const ROUND: Duration = Duration::from_micros(200);
 
 pub(super) fn failover(selection: &Selection, program: &str) -> Result<()> {
     let (_, record) = selection.open(program)?;

@@ -60,6 +60,12 @@ pub enum CommandError {
     /// The command was interrupted.
     #[error("interrupted")]
     Interrupted,
+    /// The middlebox refused a control request.
+    #[error("the middlebox refuses: {reason}")]
+    Refused {
+        /// Its own words.
+        reason: String,
+    },
     /// A file is not one of a group.
     #[error("{}: expected a log or a group record, found magic {found:#018x}", path.display())]
     NotALog {

@@ -2,6 +2,7 @@
 //! parent process.
 
 mod ask;
+mod control;
 mod dump;
 mod error;
 pub(crate) mod gateway;
@@ -58,6 +59,8 @@ enum Command {
     Failover(select::Selection),
     /// Take a checkpoint now, and wait until it is committed.
     Checkpoint(select::Selection),
+    /// Ask the middlebox of a running group, and print what it answers.
+    Control(control::ControlOptions),
     /// Look into the files of a group.
     #[command(subcommand)]
     Log(LogCommand),
@@ -78,6 +81,7 @@ pub(crate) fn run(arguments: &[OsString], program: Program<'_>) -> Result<()> {
         Command::Status(options) => status::run(&options, program.name),
         Command::Failover(selection) => ask::failover(&selection, program.name),
         Command::Checkpoint(selection) => ask::checkpoint(&selection, program.name),
+        Command::Control(options) => control::run(&options, program.name),
         Command::Log(LogCommand::Dump(options)) => dump::run(&options),
     }
 }

@@ -23,6 +23,8 @@ fn every_command_is_understood() {
         "nat status --json --instance nat-2 --directory /run/groups",
         "nat failover",
         "nat checkpoint --instance nat-2",
+        "nat control --instance nat-2 add deny in any",
+        "nat control remove -3",
         "nat log dump in.0 --from 128 --limit 10",
     ];
     for line in lines {
@@ -37,6 +39,7 @@ fn mistakes_are_named() {
     assert!(refused("nat up --standby hot").contains("[possible values: passive, none]"));
     assert!(refused("nat demo --kill parent").contains("master, standby, both, gateway, all"));
     assert!(refused("nat demo --rate fast").contains("packets per second"));
+    assert!(refused("nat control --instance nat-2").contains("<REQUEST>..."));
     assert!(refused("nat demo --seconds 0").contains("seconds"));
 }
 
@@ -44,7 +47,7 @@ fn mistakes_are_named() {
 fn help_speaks_of_the_program() {
     let help = refused("nat --help");
     assert!(help.contains("Usage: nat <COMMAND>"), "{help}");
-    for command in ["up", "demo", "status", "failover", "checkpoint", "log"] {
+    for command in ["up", "demo", "status", "failover", "checkpoint", "control", "log"] {
         assert!(help.contains(&format!("\n  {command} ")), "{help}");
     }
     assert!(refused("nat demo --help").contains("Usage: nat demo [OPTIONS]"));

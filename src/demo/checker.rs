@@ -105,6 +105,9 @@ impl Checker {
         if !self.is_next(output) {
             return None;
         }
+        if output.answer {
+            return None; // an operator got it
+        }
         self.findings.released += 1;
         if output.source == 0 {
             return None; // sent by a tick

@@ -104,6 +104,31 @@ impl Place {
         Running { child, out, err, dir: self.group() }
     }
 
+    /// Asks the middlebox of this place's group; `Err`: what the command complains of.
+    pub(crate) fn ask(&self, example: &str, request: &[&str]) -> Result<String, String> {
+        let finished: Finished = self.command(example, "control").args(request).output().expect("runs").into();
+        match finished.code {
+            Some(0) => Ok(finished.text),
+            Some(1) => Err(finished.errors.trim().trim_start_matches("Error: ").into()),
+            _ => panic!("{request:?}: {finished:?}"),
+        }
+    }
+
+    /// The same of a group that may end meanwhile; `None`: it has.
+    pub(crate) fn ask_until_end(&self, example: &str, request: &str) -> Option<Result<String, String>> {
+        let answer = self.ask(example, &request.split(' ').collect::<Vec<_>>());
+        // What is said depends on how far the end has come; whatever it is, the directory is gone soon.
+        if answer.as_ref().is_err_and(|error| !error.starts_with("the middlebox refuses")) {
+            let since = Instant::now();
+            while self.group().exists() {
+                assert!(since.elapsed() < PATIENCE, "{request}: {answer:?}");
+                std::thread::sleep(Duration::from_millis(2));
+            }
+            return None;
+        }
+        Some(answer)
+    }
+
     /// Runs `demo` to its end and returns its report.
     pub(crate) fn demo<'a>(&self, example: &str, arguments: impl IntoIterator<Item = &'a str>) -> Report {
         self.start(example, "demo", std::iter::once("--json").chain(arguments)).report()

@@ -4,36 +4,15 @@
 
 use std::{
     hash::{Hash, Hasher},
-    net::Ipv4Addr,
     time::Duration,
 };
 
 use ftmb::time::Instant;
 
-use super::config::NatConfig;
-
-/// The protocols that are translated; the discriminant is the index of the protocol's port pool.
-#[ftmb::state]
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) enum Protocol {
-    Tcp,
-    Udp,
-    /// ICMP echo; its identifier takes the place of the port of the side that asks, the other side's port is 0.
-    Echo,
-}
-
-impl Protocol {
-    /// All of them, in the order of their discriminants.
-    pub(crate) const ALL: [Self; 3] = [Self::Tcp, Self::Udp, Self::Echo];
-}
-
-/// An address and a port (or echo identifier).
-#[ftmb::state]
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Endpoint {
-    pub(crate) address: Ipv4Addr,
-    pub(crate) port: u16,
-}
+use super::{
+    config::NatConfig,
+    headers::{Endpoint, FIN, Protocol, RST, SYN},
+};
 
 /// A flow as its inside host names it.
 #[ftmb::state]
@@ -47,9 +26,8 @@ pub(crate) struct FlowKey {
 /// One number instead of seven small writes: hashing is a good part of a lookup.
 impl Hash for FlowKey {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        let pack = |e: Endpoint| (u64::from(e.address.to_bits()) << 16) | u64::from(e.port);
-        state.write_u64(pack(self.inside));
-        state.write_u64((pack(self.remote) << 8) | self.protocol as u64);
+        state.write_u64(self.inside.to_bits());
+        state.write_u64((self.remote.to_bits() << 8) | self.protocol as u64);
     }
 }
 
@@ -78,31 +56,27 @@ pub(crate) struct Half {
 }
 
 impl Half {
-    /// TCP: a SYN was seen.
-    pub(crate) const SYN: u8 = 1;
-    /// TCP: a FIN was seen.
-    pub(crate) const FIN: u8 = 2;
-    /// TCP: a reset was seen.
-    pub(crate) const RST: u8 = 4;
+    /// The flags of TCP that change what is known.
+    const TELLING: u8 = SYN | FIN | RST;
 
     /// `seen` is rounded to this, so that a busy flow takes the exclusive lock once a second and not for every packet.
     const GRAIN: Duration = Duration::from_secs(1);
 
     /// A direction that showed a packet with `flags` at `now`.
     pub(crate) fn new(now: Instant, flags: u8) -> Self {
-        Self { seen: now, flags }
+        Self { seen: now, flags: flags & Self::TELLING }
     }
 
     /// Whether a packet with `flags` at `now` says anything that is not yet known.
     #[inline]
     pub(crate) fn is_news(&self, now: Instant, flags: u8) -> bool {
-        flags & !self.flags != 0 || now.duration_since(self.seen) >= Self::GRAIN
+        flags & Self::TELLING & !self.flags != 0 || now.duration_since(self.seen) >= Self::GRAIN
     }
 
     /// Takes note of a packet.
     pub(crate) fn note(&mut self, now: Instant, flags: u8) {
         self.seen = now;
-        self.flags |= flags;
+        self.flags |= flags & Self::TELLING;
     }
 }
 
@@ -132,7 +106,7 @@ pub(crate) struct Inbound {
 
 /// Whether a TCP connection with these halves is over: reset by one side, or closed by both.
 pub(crate) fn is_over(out: &Half, back: &Half) -> bool {
-    (out.flags | back.flags) & Half::RST != 0 || out.flags & back.flags & Half::FIN != 0
+    (out.flags | back.flags) & RST != 0 || out.flags & back.flags & FIN != 0
 }
 
 /// Whether a flow has been idle for longer than its state allows (RFC 5382 for TCP, RFC 4787 for UDP, RFC 5508 for
@@ -141,9 +115,7 @@ pub(crate) fn is_expired(config: &NatConfig, protocol: Protocol, out: &Half, bac
     let seconds = match protocol {
         Protocol::Udp => config.udp_timeout,
         Protocol::Echo => config.icmp_timeout,
-        Protocol::Tcp if out.flags & back.flags & Half::SYN != 0 && !is_over(out, back) => {
-            config.tcp_established_timeout
-        }
+        Protocol::Tcp if out.flags & back.flags & SYN != 0 && !is_over(out, back) => config.tcp_established_timeout,
         Protocol::Tcp => config.tcp_transitory_timeout,
     };
     now.duration_since(out.seen.max(back.seen)) > Duration::from_secs(seconds)
@@ -165,23 +137,23 @@ mod tests {
 
     #[test]
     fn timeouts_follow_the_state_of_the_connection() {
-        const OPEN: u8 = Half::SYN;
-        const CLOSED: u8 = Half::SYN | Half::FIN;
+        const OPEN: u8 = SYN;
+        const CLOSED: u8 = SYN | FIN;
         assert_eq!(life(Protocol::Tcp, OPEN, 0), 241);
         assert_eq!(life(Protocol::Tcp, OPEN, OPEN), 7441);
         assert_eq!(life(Protocol::Tcp, CLOSED, OPEN), 7441);
         assert_eq!(life(Protocol::Tcp, CLOSED, CLOSED), 241);
-        assert_eq!(life(Protocol::Tcp, OPEN, OPEN | Half::RST), 241);
+        assert_eq!(life(Protocol::Tcp, OPEN, OPEN | RST), 241);
         assert_eq!(life(Protocol::Udp, 0, 0), 301);
         assert_eq!(life(Protocol::Echo, 0, 0), 61);
     }
 
     #[test]
     fn a_busy_flow_is_news_once_a_second_and_whenever_its_state_changes() {
-        let mut half = Half::new(at(5), Half::SYN);
-        assert!(!half.is_news(at(5), 0) && !half.is_news(at(5), Half::SYN));
-        assert!(half.is_news(at(6), 0) && half.is_news(at(5), Half::FIN));
-        half.note(at(6), Half::FIN);
-        assert!(!half.is_news(at(6), Half::FIN));
+        let mut half = Half::new(at(5), SYN);
+        assert!(!half.is_news(at(5), 0) && !half.is_news(at(5), SYN));
+        assert!(half.is_news(at(6), 0) && half.is_news(at(5), FIN));
+        half.note(at(6), FIN);
+        assert!(!half.is_news(at(6), FIN));
     }
 }

@@ -10,16 +10,17 @@ use std::{
 
 use ftmb::{collections::IndexPool, prelude::*, time::Instant};
 
-mod checksum;
 mod config;
 mod flow;
+#[path = "../../headers/mod.rs"]
 mod headers;
-mod rewrite;
 
 pub(crate) use config::NatConfig;
-use flow::{Endpoint, FlowKey, Half, Inbound, Outbound, Protocol, PublicKey};
-use headers::{Head, Unfit, View};
-use rewrite::Side;
+use flow::{FlowKey, Half, Inbound, Outbound, PublicKey};
+use headers::{
+    Endpoint, Head, Protocol, Unfit, View,
+    rewrite::{self, Side},
+};
 
 /// A network address and port translator (NAPT) for IPv4.
 #[ftmb::shared]

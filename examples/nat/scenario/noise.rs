@@ -4,8 +4,7 @@
 
 use std::net::{Ipv4Addr, SocketAddrV4};
 
-use super::flow::{Flow, Kind, Way};
-use crate::traffic::{Draw, Headers, Identity, Transport, repair_network};
+use crate::traffic::{Damage, Draw, Flow, Headers, Identity, Kind, Transport, Way};
 
 /// Why a packet must be dropped; the discriminant is what its identity says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -14,31 +13,16 @@ pub(crate) enum Noise {
     Stranger,
     /// From outside, to a flow's public port, from the right host but another port.
     WrongPort,
-    /// A fragment of a flow's packet.
-    Fragment,
-    /// A wrong IPv4 checksum.
-    Damaged,
-    /// An IPv4 length beyond the end of the frame.
-    TooLong,
-    /// Not IPv4.
-    Foreign,
     /// TCP from inside that belongs to no connection.
     MidStream,
     /// An echo reply that nobody asked for.
     Reply,
+    /// A flow's packet, broken.
+    Damaged,
 }
 
 impl Noise {
-    const ALL: [Self; 8] = [
-        Self::Stranger,
-        Self::WrongPort,
-        Self::Fragment,
-        Self::Damaged,
-        Self::TooLong,
-        Self::Foreign,
-        Self::MidStream,
-        Self::Reply,
-    ];
+    const ALL: [Self; 5] = [Self::Stranger, Self::WrongPort, Self::MidStream, Self::Reply, Self::Damaged];
 
     /// Any of them.
     pub(crate) fn pick(draw: &mut Draw) -> Self {
@@ -55,19 +39,8 @@ impl Noise {
         let (way, headers) = self.headers(flow, public, draw);
         let at = headers.offsets();
         let mut frame = headers.frame(&[], draw.payload(), identity);
-        match self {
-            Self::Fragment => {
-                // the first of several, or a later one
-                frame[at.network + 6] = if draw.below(2) == 0 { 0x20 } else { 0x01 };
-                repair_network(&mut frame, at);
-            }
-            Self::Damaged => frame[at.network + 8] ^= 1,
-            Self::TooLong => {
-                frame[at.network + 2] = 0xf0;
-                repair_network(&mut frame, at);
-            }
-            Self::Foreign => frame[at.network - 2..at.network].copy_from_slice(&[0x86, 0xdd]),
-            Self::Stranger | Self::WrongPort | Self::MidStream | Self::Reply => {}
+        if self == Self::Damaged {
+            Damage::pick(draw).apply(&mut frame, at, draw);
         }
         (way, frame)
     }
@@ -91,17 +64,16 @@ impl Noise {
             }
             Self::WrongPort => {
                 let source = SocketAddrV4::new(*flow.server.ip(), 7777);
+                let port = flow.seen.map_or(0, |(client, _)| client.port());
                 let transport = if flow.kind == Kind::Tcp { data } else { Transport::Udp { checked: true } };
-                (Way::Back, Headers { vlan, source, destination: SocketAddrV4::new(public, flow.public), transport })
+                (Way::Back, Headers { vlan, source, destination: SocketAddrV4::new(public, port), transport })
             }
             Self::MidStream => (Way::Out, Headers { vlan, source: loner, destination: flow.server, transport: data }),
             Self::Reply => {
                 let transport = Transport::Echo { reply: true, seq: 0 };
                 (Way::Out, Headers { vlan, source: loner, destination: flow.server, transport })
             }
-            Self::Fragment | Self::Damaged | Self::TooLong | Self::Foreign => {
-                (Way::Out, flow.headers(Way::Out, plain, public))
-            }
+            Self::Damaged => (Way::Out, flow.headers(Way::Out, plain)),
         }
     }
 }

@@ -77,8 +77,8 @@ impl PortSet {
         Ok(())
     }
 
-    /// Where replies to control requests go; without it they are dropped.
-    pub fn set_replies(&mut self, replies: impl FnMut(Reply<'_>) + Send + 'static) {
+    /// Where replies to control requests go; without it they are dropped. The gateway sets it.
+    pub(super) fn set_replies(&mut self, replies: impl FnMut(Reply<'_>) + Send + 'static) {
         self.replies = Some(Box::new(replies));
     }
 
@@ -123,6 +123,12 @@ impl PortSet {
 impl Outlet for PortSet {
     fn send(&mut self, output: &Output<'_>) -> Result<bool, Error> {
         if output.kind != KIND_PACKET {
+            for object in &mut self.objects {
+                if !object.port.answered(&output.sent)? {
+                    return Ok(false);
+                }
+                object.dirty = true;
+            }
             let bytes = output.sent.bytes;
             let result = if output.kind == KIND_CONTROL_ERROR { Err(bytes) } else { Ok(bytes) };
             if let Some(replies) = &mut self.replies {

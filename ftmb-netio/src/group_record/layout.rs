@@ -33,6 +33,7 @@ pub(super) const FLIPPED: usize = 16;
 pub(super) const ASKED: usize = 24;
 pub(super) const FAILOVER: usize = 25;
 pub(super) const STOP: usize = 26;
+pub(super) const CONTROLS: usize = 27;
 
 pub(super) const RESUMED: usize = 32;
 
@@ -64,6 +65,6 @@ pub(super) const TAKEOVER_RING: usize = 64;
 /// Words of the whole record.
 pub(super) const WORDS: usize = TAKEOVERS + TAKEOVER_RING * TAKEOVER_WORDS;
 
-const _: () = assert!(RESUMED + MAX_PORTS <= EPOCHS && STOP < RESUMED);
+const _: () = assert!(RESUMED + MAX_PORTS <= EPOCHS && CONTROLS < RESUMED);
 const _: () = assert!(MEMBER0 == 352 && RELEASED == 416 && BELLS == 672 && STATS == 976 && CORE_STATS == 1040);
 const _: () = assert!(BELLS.is_multiple_of(8) && RELEASED.is_multiple_of(8) && MEMBER0.is_multiple_of(8));

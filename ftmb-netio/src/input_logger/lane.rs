@@ -3,7 +3,7 @@
 
 use std::sync::atomic::Ordering;
 
-use ftmb_runtime::frame::{IN_HEADER, InHeader, KIND_PACKET, split_in};
+use ftmb_runtime::frame::{IN_HEADER, InHeader, KIND_CONTROL, KIND_PACKET, split_in};
 use ftmb_runtime::log::{FrameWriter, Log};
 use zerocopy::IntoBytes;
 
@@ -13,6 +13,8 @@ use crate::port::Received;
 
 /// Mark with the last arrival.
 const ARRIVAL: usize = MAX_PORTS;
+/// Mark with the number of the last control request.
+const CONTROL: usize = MAX_PORTS + 1;
 
 /// What became of a frame.
 pub(super) enum Appended {
@@ -31,6 +33,8 @@ pub(super) struct Lane {
     /// Per port object: last source position in the log, published or not.
     last: [u64; MAX_PORTS],
     arrival: u64,
+    /// The last control request in the log, published or not.
+    control: u64,
     /// Publish when the next frame would start here or later.
     early: u64,
     packets: u64,
@@ -43,6 +47,7 @@ impl Lane {
         let writer = log.writer()?;
         let mut last: [u64; MAX_PORTS] = std::array::from_fn(|object| log.mark(object).load(Ordering::Acquire));
         let mut arrival = log.mark(ARRIVAL).load(Ordering::Acquire);
+        let mut control = log.mark(CONTROL).load(Ordering::Acquire);
         let mut batch = writer.last_batch();
         while let Some(frame) = batch.next()? {
             let (position, kind, length) = (frame.position, frame.kind, frame.payload.len());
@@ -55,11 +60,18 @@ impl Lane {
             if kind == KIND_PACKET && object < MAX_PORTS {
                 last[object] = last[object].max(header.source.get());
             }
+            if kind == KIND_CONTROL {
+                control = control.max(header.source.get());
+            }
         }
         let early = writer.published() + log.capacity() / 4;
-        let lane = Lane { log: log.clone(), writer, last, arrival, early, packets: 0, bytes: 0 };
+        let lane = Lane { log: log.clone(), writer, last, arrival, control, early, packets: 0, bytes: 0 };
         lane.set_marks();
         Ok(lane)
+    }
+
+    pub(super) fn controlled(&self) -> u64 {
+        self.control
     }
 
     pub(super) fn arrival(&self) -> u64 {
@@ -105,6 +117,9 @@ impl Lane {
         let appended = self.writer.append(kind, 0, &[header.as_bytes(), bytes]).is_some();
         if appended {
             self.arrival = arrival;
+            if kind == KIND_CONTROL {
+                self.control = source;
+            }
         }
         appended
     }
@@ -134,5 +149,7 @@ impl Lane {
         }
         // Release; pairs with the Acquire in `attach`.
         self.log.mark(ARRIVAL).store(self.arrival, Ordering::Release);
+        // Release; pairs with the Acquire in `attach`.
+        self.log.mark(CONTROL).store(self.control, Ordering::Release);
     }
 }

@@ -7,7 +7,7 @@
 //! parent ◀─ MemoryPeer::receive ─ port.out ◀── send ──── gateway      with source, arrival, core, ordinal
 //! ```
 
-use ftmb_runtime::frame::{KIND_PACKET, PORT_HEADER, PortHeader, split_port};
+use ftmb_runtime::frame::{KIND_CONTROL, KIND_PACKET, PORT_HEADER, PortHeader, split_port};
 use ftmb_runtime::log::{FrameReader, FrameWriter, Log};
 use ftmb_runtime::packet::PortId;
 use zerocopy::IntoBytes;
@@ -53,6 +53,23 @@ impl MemoryPort {
     pub fn attach(record: GroupRecord, port_in: &Log, port_out: &Log) -> Result<MemoryPort, PortError> {
         Ok(MemoryPort { record, input: port_in.reader(port_in.trimmed()), output: port_out.writer()? })
     }
+
+    fn append(&mut self, kind: u8, frame: &Sent<'_>, bytes: &[u8]) -> Result<bool, PortError> {
+        let header = PortHeader {
+            source: frame.source.into(),
+            arrival: frame.arrival.into(),
+            ordinal: frame.ordinal.into(),
+            core: frame.core.into(),
+            port: frame.port.0.into(),
+            ..PortHeader::default()
+        };
+        let sent = self.output.append(kind, 0, &[header.as_bytes(), bytes]).is_some();
+        if !sent {
+            // Whoever is to make room must see what is there.
+            self.flush()?;
+        }
+        Ok(sent)
+    }
 }
 
 impl Port for MemoryPort {
@@ -77,20 +94,11 @@ impl Port for MemoryPort {
     }
 
     fn send(&mut self, frame: &Sent<'_>) -> Result<bool, PortError> {
-        let header = PortHeader {
-            source: frame.source.into(),
-            arrival: frame.arrival.into(),
-            ordinal: frame.ordinal.into(),
-            core: frame.core.into(),
-            port: frame.port.0.into(),
-            ..PortHeader::default()
-        };
-        let sent = self.output.append(KIND_PACKET, 0, &[header.as_bytes(), frame.bytes]).is_some();
-        if !sent {
-            // Whoever is to make room must see what is there.
-            self.flush()?;
-        }
-        Ok(sent)
+        self.append(KIND_PACKET, frame, frame.bytes)
+    }
+
+    fn answered(&mut self, frame: &Sent<'_>) -> Result<bool, PortError> {
+        self.append(KIND_CONTROL, frame, &[])
     }
 
     fn flush(&mut self) -> Result<(), PortError> {
@@ -148,6 +156,8 @@ pub struct Delivered<'a> {
     pub arrival: u64,
     /// It came before: a gateway died between sending and recording it (protocol, I2).
     pub repeated: bool,
+    /// No frame: this output of the core was the answer to a control request, and left elsewhere.
+    pub answer: bool,
     /// The frame.
     pub bytes: &'a [u8],
 }
@@ -216,6 +226,7 @@ impl MemoryPeer {
                 source: header.source.get(),
                 arrival: header.arrival.get(),
                 repeated,
+                answer: frame.kind == KIND_CONTROL,
                 bytes,
             });
         }
@@ -300,6 +311,19 @@ mod tests {
         let mut seen = Vec::new();
         peer.receive(9, |frame| seen.push((frame.ordinal, frame.repeated))).expect("whole");
         assert_eq!(seen, [(1, false), (1, true), (2, false)]);
+    }
+
+    #[test]
+    fn the_peer_is_told_of_an_output_that_left_elsewhere() {
+        let (record, [incoming, outgoing]) = pair();
+        let mut peer = MemoryPeer::attach(record.clone(), &incoming, &outgoing).expect("whole");
+        let mut port = MemoryPort::attach(record, &incoming, &outgoing).expect("whole");
+        let frame = |ordinal| Sent { port: PortId(0), core: 0, ordinal, source: 1, arrival: 1, bytes: b"x" };
+        assert!(port.send(&frame(1)).expect("whole") && port.answered(&frame(2)).expect("whole"));
+        port.flush().expect("whole");
+        let mut seen = Vec::new();
+        peer.receive(9, |frame| seen.push((frame.ordinal, frame.answer, frame.bytes.len()))).expect("whole");
+        assert_eq!(seen, [(1, false, 1), (2, true, 0)]);
     }
 
     #[test]

@@ -106,6 +106,16 @@ pub trait Port: Send + Debug {
     /// [`PortError`] if the outside refuses this frame, or what was sent before it.
     fn send(&mut self, frame: &Sent<'_>) -> Result<bool, PortError>;
 
+    /// An output left elsewhere: `frame` answers a control request. For ports whose peer counts the outputs of a core; false:
+    /// no room just now, tell it again.
+    ///
+    /// # Errors
+    /// As [`Port::send`].
+    fn answered(&mut self, frame: &Sent<'_>) -> Result<bool, PortError> {
+        let _ = frame;
+        Ok(true)
+    }
+
     /// Pushes what is buffered to the outside, and waits until the death of this process cannot take it back. After
     /// this, and before the next frame is sent, is the moment to record what was sent as released.
     ///

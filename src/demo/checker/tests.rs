@@ -42,7 +42,7 @@ fn checker() -> Checker {
 
 fn deliver(checker: &mut Checker, ordinal: u64, source: u64, bytes: &[u8]) -> Option<u64> {
     let port = PortId(0);
-    checker.delivered(&Delivered { port, core: 0, ordinal, source, arrival: 0, repeated: false, bytes })
+    checker.delivered(&Delivered { port, core: 0, ordinal, source, arrival: 0, repeated: false, answer: false, bytes })
 }
 
 #[test]
@@ -121,8 +121,28 @@ fn outputs_of_a_tick_and_of_a_core_that_is_not_there() {
     let mut checker = checker();
     assert_eq!(deliver(&mut checker, 1, 0, b"from a tick"), None);
     assert_eq!(checker.findings().released, 1);
-    let stranger =
-        Delivered { port: PortId(0), core: 9, ordinal: 1, source: 1, arrival: 0, repeated: false, bytes: b"x" };
+    let stranger = Delivered {
+        port: PortId(0),
+        core: 9,
+        ordinal: 1,
+        source: 1,
+        arrival: 0,
+        repeated: false,
+        answer: false,
+        bytes: b"x",
+    };
     checker.delivered(&stranger);
     assert_eq!(checker.findings().contradicted, 1);
+}
+
+#[test]
+fn an_answer_to_an_operator_leaves_no_gap_and_is_no_packet() {
+    let mut checker = checker();
+    deliver(&mut checker, 1, 1, &content(1));
+    let port = PortId(0);
+    let answer =
+        Delivered { port, core: 0, ordinal: 2, source: 1, arrival: 0, repeated: false, answer: true, bytes: b"" };
+    assert_eq!(checker.delivered(&answer), None);
+    deliver(&mut checker, 3, 2, &content(2));
+    assert_eq!(checker.findings(), &Findings { released: 2, ..Findings::default() });
 }

@@ -1,11 +1,13 @@
-//! One flow of the scenario, from its first packet to its last.
+//! One flow of a scenario, from its first packet to its last.
 //!
 //! Invariant: per direction (a [`Lane`]), `arrived <= next <= sent`; a flow is finished once it is done and every packet
 //! it sent has come out.
 
 use std::net::{Ipv4Addr, SocketAddrV4};
 
-use crate::traffic::{Headers, Transport};
+use ftmb::prelude::PortId;
+
+use super::{Headers, Transport};
 
 /// How far the flow is. What a TCP side says next waits for what it has heard, as in real life.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,7 +40,7 @@ pub(crate) enum Kind {
 /// One direction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Way {
-    /// From the inside host to its remote.
+    /// From the client, which opens the flow, to its server.
     Out,
     /// Back.
     Back,
@@ -62,12 +64,17 @@ pub(crate) struct Lane {
 pub(crate) struct Flow {
     pub(crate) kind: Kind,
     pub(crate) client: SocketAddrV4,
+    /// As the client knows it.
     pub(crate) server: SocketAddrV4,
     pub(crate) vlan: Option<u16>,
+    /// The port of the middlebox, 0 or 1, that the client is at; the server is at the other one.
+    pub(crate) port: PortId,
     pub(crate) generation: u32,
     pub(crate) stage: Stage,
-    /// The public port, once a packet has come out with it; 0 before.
-    pub(crate) public: u16,
+    /// Client and server as the server knows them, once a packet has come out to it.
+    pub(crate) seen: Option<(SocketAddrV4, SocketAddrV4)>,
+    /// TCP: its last life was ended by a reset.
+    pub(crate) reset: bool,
     /// Packets still to send while open.
     remaining: u32,
     pub(crate) out: Lane,
@@ -82,8 +89,8 @@ pub(crate) struct Step {
 }
 
 impl Flow {
-    /// The `index`-th flow of all; no two have the same endpoints.
-    pub(crate) fn new(index: u32) -> Self {
+    /// The `index`-th flow of all, from a host at port 0 to a service somewhere; no two have the same endpoints.
+    pub(crate) fn typical(index: u32) -> Self {
         let kind = match index % 20 {
             0..10 => Kind::Tcp,
             10..18 => Kind::Udp,
@@ -98,14 +105,22 @@ impl Flow {
             Kind::Udp => [53, 123, 443, 4500][index as usize % 4],
             Kind::Echo => 0,
         };
+        let vlan = index.is_multiple_of(16).then_some(100 + (index / 16 % 8) as u16);
+        Self::new(kind, PortId(0), SocketAddrV4::new(client, port), SocketAddrV4::new(server, service), vlan)
+    }
+
+    /// A flow that has not been opened yet.
+    pub(crate) fn new(kind: Kind, port: PortId, client: SocketAddrV4, server: SocketAddrV4, vlan: Option<u16>) -> Self {
         Self {
             kind,
-            client: SocketAddrV4::new(client, port),
-            server: SocketAddrV4::new(server, service),
-            vlan: index.is_multiple_of(16).then_some(100 + (index / 16 % 8) as u16),
+            client,
+            server,
+            vlan,
+            port,
             generation: 0,
             stage: Stage::Done,
-            public: 0,
+            seen: None,
+            reset: false,
             remaining: 0,
             out: Lane::default(),
             back: Lane::default(),
@@ -116,14 +131,15 @@ impl Flow {
     pub(crate) fn open(&mut self, packets: u32) {
         self.generation += 1;
         self.stage = if self.kind == Kind::Tcp { Stage::Fresh } else { Stage::Open };
-        self.public = 0;
+        self.seen = None;
+        self.reset = false;
         self.remaining = packets.max(1);
         self.out = Lane { seq: self.generation.wrapping_mul(0x0100_0193), ..Lane::default() };
         self.back = Lane { seq: self.generation.wrapping_mul(0x85eb_ca6b), ..Lane::default() };
     }
 
     /// What the flow sends next, if it need not wait. `back` asks for a packet of the server, if one is possible.
-    pub(crate) fn step(&mut self, public: Ipv4Addr, back: bool, payload: usize) -> Option<Step> {
+    pub(crate) fn step(&mut self, back: bool, payload: usize) -> Option<Step> {
         let plain = |fin, rst| (false, fin, rst);
         let (way, (syn, fin, rst), stage) = match self.stage {
             Stage::Fresh => (Way::Out, (true, false, false), Stage::SynSent),
@@ -141,7 +157,7 @@ impl Flow {
                 self.remaining -= 1;
                 let answers = match self.kind {
                     Kind::Echo => self.back.sent < self.out.arrived,
-                    Kind::Tcp | Kind::Udp => self.public != 0,
+                    Kind::Tcp | Kind::Udp => self.seen.is_some(),
                 };
                 (if back && answers { Way::Back } else { Way::Out }, plain(false, false), Stage::Open)
             }
@@ -150,6 +166,7 @@ impl Flow {
             Stage::SynSent | Stage::AnswerSent | Stage::FinSent | Stage::LastSent | Stage::Done => return None,
         };
         self.stage = stage;
+        self.reset |= rst;
         let (mine, other) = match way {
             Way::Out => (self.out, self.back),
             Way::Back => (self.back, self.out),
@@ -165,16 +182,25 @@ impl Flow {
         let lane = self.lane(way);
         lane.sent += 1;
         lane.seq = lane.seq.wrapping_add(payload as u32 + u32::from(syn) + u32::from(fin));
-        Some(Step { way, headers: self.headers(way, transport, public) })
+        Some(Step { way, headers: self.headers(way, transport) })
     }
 
-    /// The headers of a packet as it is sent: the server knows only the public endpoint.
-    pub(crate) fn headers(&self, way: Way, transport: Transport, public: Ipv4Addr) -> Headers {
-        let (source, destination) = match way {
-            Way::Out => (self.client, self.server),
-            Way::Back => (self.server, SocketAddrV4::new(public, self.public)),
+    /// The headers of a packet as it is sent: the server knows only what it has seen.
+    pub(crate) fn headers(&self, way: Way, transport: Transport) -> Headers {
+        let (source, destination) = match (way, self.seen) {
+            (Way::Back, Some((client, server))) => (server, client),
+            (Way::Back, None) => (self.server, self.client),
+            (Way::Out, _) => (self.client, self.server),
         };
         Headers { vlan: self.vlan, source, destination, transport }
+    }
+
+    /// The port of the middlebox where packets of this direction go in.
+    pub(crate) fn entry(&self, way: Way) -> PortId {
+        match way {
+            Way::Out => self.port,
+            Way::Back => PortId(1 - self.port.0),
+        }
     }
 
     /// A packet has come out: the side that received it may go on.

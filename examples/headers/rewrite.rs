@@ -5,9 +5,8 @@
 use etherparse::checksum::Sum16BitWords;
 
 use super::{
+    Endpoint, Head, Protocol,
     checksum::{Change, read, write},
-    flow::{Endpoint, Protocol},
-    headers::Head,
 };
 
 /// Which end of a packet is replaced.

@@ -1,13 +1,72 @@
-//! Finds what a NAT needs in a frame: where the headers are, and who talks to whom.
+//! What the examples need to know of a frame: where its headers are, and who talks to whom.
 //!
 //! Invariant: the offsets of a [`Head`] lie within the frame it was read from, so that `rewrite` need not look again.
+#![allow(dead_code, reason = "each example uses what it needs")]
+
+use std::{
+    fmt,
+    net::{Ipv4Addr, SocketAddrV4},
+};
 
 use etherparse::{
     EtherType, Ethernet2HeaderSlice, Icmpv4Slice, IpNumber, Ipv4HeaderSlice, SingleVlanHeaderSlice, TcpHeaderSlice,
     UdpHeaderSlice, checksum::Sum16BitWords, icmpv4,
 };
 
-use super::flow::{Endpoint, Half, Protocol};
+mod checksum;
+pub(crate) mod rewrite;
+
+/// In the flags of a TCP segment: it opens.
+pub(crate) const SYN: u8 = 1;
+/// It closes one direction.
+pub(crate) const FIN: u8 = 2;
+/// It ends the connection at once.
+pub(crate) const RST: u8 = 4;
+/// It acknowledges something.
+pub(crate) const ACK: u8 = 8;
+
+/// The protocols that have ports, or something in their place.
+#[ftmb::state]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Protocol {
+    Tcp,
+    Udp,
+    /// ICMP echo; its identifier takes the place of the port of the side that asks, the other side's port is 0.
+    Echo,
+}
+
+impl Protocol {
+    /// All of them, in the order of their discriminants.
+    pub(crate) const ALL: [Self; 3] = [Self::Tcp, Self::Udp, Self::Echo];
+}
+
+/// An address and a port (or echo identifier).
+#[ftmb::state]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Endpoint {
+    pub(crate) address: Ipv4Addr,
+    pub(crate) port: u16,
+}
+
+impl Endpoint {
+    /// All of it in 48 bits, for hashing.
+    #[inline]
+    pub(crate) fn to_bits(self) -> u64 {
+        (u64::from(self.address.to_bits()) << 16) | u64::from(self.port)
+    }
+}
+
+impl From<SocketAddrV4> for Endpoint {
+    fn from(from: SocketAddrV4) -> Self {
+        Self { address: *from.ip(), port: from.port() }
+    }
+}
+
+impl fmt::Display for Endpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.address, self.port)
+    }
+}
 
 /// The headers of one IPv4 packet.
 #[derive(Clone, Copy, Debug)]
@@ -23,7 +82,7 @@ pub(crate) struct Head {
     pub(crate) destination: Endpoint,
     /// Whether the packet may open a flow: a TCP SYN, any UDP datagram, an echo request.
     pub(crate) opens: bool,
-    /// For TCP, what it says of the connection's state ([`Half::SYN`] and so on).
+    /// For TCP, what it says of the connection's state: [`SYN`], [`FIN`], [`RST`], [`ACK`].
     pub(crate) flags: u8,
 }
 
@@ -35,7 +94,7 @@ impl Head {
     }
 }
 
-/// A packet that the NAT understands.
+/// A packet that can be told apart.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum View {
     /// A packet of a flow.
@@ -44,7 +103,7 @@ pub(crate) enum View {
     Error { network: usize, transport: usize, end: usize, about: Head },
 }
 
-/// Why a frame cannot be translated.
+/// Why a frame is none of that.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Unfit {
     /// Not IPv4, or a protocol without ports.
@@ -73,10 +132,9 @@ pub(crate) fn parse(frame: &[u8]) -> Result<View, Unfit> {
     let (protocol, ports, opens, flags) = match ip.protocol() {
         IpNumber::TCP => {
             let tcp = TcpHeaderSlice::from_slice(segment).map_err(|_| Unfit::Malformed)?;
-            let flags = if tcp.syn() { Half::SYN } else { 0 }
-                | if tcp.fin() { Half::FIN } else { 0 }
-                | if tcp.rst() { Half::RST } else { 0 };
-            let opens = tcp.syn() && !(tcp.ack() || tcp.fin() || tcp.rst());
+            let flag = |set, flag| if set { flag } else { 0 };
+            let flags = flag(tcp.syn(), SYN) | flag(tcp.fin(), FIN) | flag(tcp.rst(), RST) | flag(tcp.ack(), ACK);
+            let opens = flags == SYN;
             (Protocol::Tcp, (tcp.source_port(), tcp.destination_port()), opens, flags)
         }
         IpNumber::UDP => {
@@ -93,6 +151,13 @@ pub(crate) fn parse(frame: &[u8]) -> Result<View, Unfit> {
         _ => return Err(Unfit::Unsupported),
     };
     Ok(View::Flow(head(&ip, (network, transport, end), protocol, ports, opens, flags)))
+}
+
+/// The address that an IPv4 packet comes from, whatever it carries; VLAN tags are skipped.
+#[inline]
+pub(crate) fn source(frame: &[u8]) -> Option<Ipv4Addr> {
+    let network = find_ipv4(frame).ok()?;
+    Some(Ipv4HeaderSlice::from_slice(&frame[network..]).ok()?.source_addr())
 }
 
 /// The offset of the IPv4 header.
@@ -163,7 +228,7 @@ fn echo(segment: &[u8]) -> Result<((u16, u16), bool), Unfit> {
     }
 }
 
-/// Whether this is an ICMP error that RFC 5508 asks a NAT to translate.
+/// Whether this is an ICMP error about a packet (RFC 5508 asks a NAT to translate these).
 fn is_error(segment: &[u8]) -> bool {
     Icmpv4Slice::from_slice(segment).is_ok_and(|icmp| {
         matches!(
