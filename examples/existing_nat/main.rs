@@ -12,7 +12,7 @@
 //! exclusive lock to be counted, and the public address, which never changes, is state like everything else, so each packet
 //! leaves a word in the log where `#[ftmb(config)]` on the field would save it.
 
-#[path = "../nat/middlebox/checksum.rs"]
+#[path = "../headers/checksum.rs"]
 mod checksum;
 #[path = "nat.rs"]
 mod existing;

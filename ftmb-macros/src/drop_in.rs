@@ -96,7 +96,8 @@ impl<'a> DropIn<'a> {
             at += 1;
             match token {
                 TokenTree::Group(group) => self.group(group, &mut replaced),
-                TokenTree::Ident(ident) if ident == "use" => {
+                // Not the `use<..>` of a return type.
+                TokenTree::Ident(ident) if ident == "use" && !after.first().is_some_and(|next| is_punct(next, '<')) => {
                     let end = after.iter().position(|token| is_punct(token, ';')).unwrap_or(after.len());
                     token.to_tokens(&mut replaced);
                     self.import(&after[..end], &mut replaced);

@@ -245,6 +245,9 @@ fn names_of_other_crates_become_ftmbs() {
                         let dashmap = made.dashmap.DashMap;
                         parking_lot::const_mutex(dashmap)
                     }
+                    fn all(&self) -> impl Iterator<Item = u32> + use<'_> {
+                        parking_lot::Mutex::new(vec![dashmap::DashMap::new()])
+                    }
                 }
             },
         ),

@@ -66,7 +66,8 @@ use proc_macro::TokenStream;
 /// std::sync::{Mutex, RwLock}, std::sync::atomic::*       the tracked type of the same shape
 /// Vec, arrays, Box, Arc, Option of them                  the same container of tracked types
 /// ftmb's own Counter, Mutex, ...                         themselves
-/// another struct with #[ftmb::shared]                    itself, its variables named `field.inner`
+/// another struct with #[ftmb::shared]                    itself, its variables named `field.inner`; its plain fields
+///                                                        are reached by methods of its own
 /// anything that is State                                 a tracked cell, read and assigned as before
 /// std::collections::HashMap, inside a lock or bare       ftmb's HashMap, which tracks changed entries
 /// #[ftmb(per_core)]                                      PerCore: one clone a core

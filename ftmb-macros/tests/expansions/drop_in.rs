@@ -16,6 +16,11 @@ impl Nat {
         let dashmap = made.dashmap.DashMap;
         ::ftmb::__private::parking_lot::const_mutex(dashmap)
     }
+    fn all(&self) -> impl Iterator<Item = u32> + use<'_> {
+        ::ftmb::__private::parking_lot::Mutex::new(
+            vec![::ftmb::__private::dashmap::DashMap::new()],
+        )
+    }
 }
 const _: () = {
     const fn is_shared<T: ::ftmb::__private::Annotated>() {}

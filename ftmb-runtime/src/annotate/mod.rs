@@ -2,7 +2,8 @@
 //!
 //! Invariant: the type written decides, never its spelling. Whether a field is a lock, a container of locks or a plain
 //! value is answered by [`Shareable`]; how an expression reaches it, by the methods of [`Probe`]. So imports and
-//! aliases cannot fool the macros, and an access that the rewriter did not see does not compile.
+//! aliases cannot fool the macros, and an access that the rewriter did not see does not compile. Types of crates that are
+//! not linked (parking_lot, dashmap, hashbrown) are the exception: the macros know them by name, and put ours in their place.
 //!
 //! ```text
 //! as written                    kind     stored                          field
@@ -11,6 +12,9 @@
 //! std::sync::Mutex<T>           Locks    sync::Mutex<T stored>           the same
 //! Vec<std::sync::Mutex<T>>      Locks    Vec<sync::Mutex<T stored>>      the same
 //! std::collections::HashMap     Value    collections::HashMap            Tracked<collections::HashMap>
+//! sync::bare::Mutex<T>          Locks    sync::bare::Mutex<T stored>     the same
+//! ShardedMap<K, V>              Locks    ShardedMap<K, V stored>         the same
+//! a #[ftmb::shared] struct      Locks    itself                          the same
 //! ```
 //!
 //! Nothing here is meant to be named by hand: the facade exports it as `ftmb::__private`.

@@ -80,7 +80,7 @@ macro_rules! mapped {
         pub struct $name<'a, U: ?Sized> {
             part: NonNull<U>,
             /// Ends with the guard.
-            _section: Section<'a>,
+            section: Section<'a>,
             borrow: PhantomData<$part>,
         }
 
@@ -95,7 +95,7 @@ macro_rules! mapped {
                 part: impl FnOnce(&$($mutable)? T) -> &$($mutable)? U,
             ) -> $name<'a, U> {
                 let part = NonNull::from(part(&$($mutable)? this));
-                $name { part, _section: this.into(), borrow: PhantomData }
+                $name { part, section: this.into(), borrow: PhantomData }
             }
 
             /// As [`map`](Self::map), if there is such a part.
@@ -108,7 +108,34 @@ macro_rules! mapped {
                 part: impl FnOnce(&$($mutable)? T) -> Option<&$($mutable)? U>,
             ) -> Result<$name<'a, U>, Self> {
                 match part(&$($mutable)? this).map(NonNull::from) {
-                    Some(part) => Ok($name { part, _section: this.into(), borrow: PhantomData }),
+                    Some(part) => Ok($name { part, section: this.into(), borrow: PhantomData }),
+                    None => Err(this),
+                }
+            }
+        }
+
+        impl<'a, U: ?Sized> $name<'a, U> {
+            /// Keeps the section, and gives access to a part of the part only.
+            #[inline]
+            pub fn map<P: ?Sized>(
+                #[allow(unused_mut)] mut this: Self,
+                part: impl FnOnce(&$($mutable)? U) -> &$($mutable)? P,
+            ) -> $name<'a, P> {
+                let part = NonNull::from(part(&$($mutable)? this));
+                $name { part, section: this.section, borrow: PhantomData }
+            }
+
+            /// As [`map`](Self::map), if there is such a part.
+            ///
+            /// # Errors
+            /// The guard as it was, if there is none.
+            #[inline]
+            pub fn try_map<P: ?Sized>(
+                #[allow(unused_mut)] mut this: Self,
+                part: impl FnOnce(&$($mutable)? U) -> Option<&$($mutable)? P>,
+            ) -> Result<$name<'a, P>, Self> {
+                match part(&$($mutable)? this).map(NonNull::from) {
+                    Some(part) => Ok($name { part, section: this.section, borrow: PhantomData }),
                     None => Err(this),
                 }
             }
@@ -121,6 +148,12 @@ macro_rules! mapped {
                 // SAFETY: borrowed out of the guard in `map`; the section, which lives as long as `self`, keeps the value in
                 // place and everybody else from changing it. Test: `a_mapped_guard_is_the_section_of_the_whole`.
                 unsafe { self.part.as_ref() }
+            }
+        }
+
+        impl<U: ?Sized + fmt::Display> fmt::Display for $name<'_, U> {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                (**self).fmt(f)
             }
         }
 

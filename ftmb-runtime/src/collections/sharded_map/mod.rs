@@ -42,11 +42,11 @@ const SHARDS: usize = 64;
 /// - *Shards*: 64 unless [`with_shard_amount`](Self::with_shard_amount) says otherwise, on every machine: `dashmap` asks for the number of
 ///   cores, which may differ where the next process runs.
 /// - *Flooding*: the shard of a key must be the same in every process, so the hash that chooses it has no secret, and who sends
-///   packets can choose keys that all belong to one shard. That costs the speed of cores waiting for each other, no more:
-///   within the shard keys are hashed with a random seed, so lookups stay fast. Where this matters, raise the number of cores'
-///   independent work otherwise: keep a `Vec<Mutex<_>>` by `cx.core()`, say.
+///   packets can choose keys that all belong to one shard. That costs what a single lock costs, cores waiting for each other,
+///   and no more: within the shard keys are hashed with a random seed, so lookups stay fast.
 ///
-/// Missing, because they do not replay or do not fit: `try_get` and its like, custom hashers, `shards`, `Clone`.
+/// Missing: `try_get`, `try_get_mut` and `try_entry`, custom hashers, access to the shards themselves, `Clone`, guards of parts of a
+/// value (`Ref::map`).
 ///
 /// # Examples
 ///

@@ -87,6 +87,9 @@ fn a_mapped_guard_is_the_section_of_the_whole() {
         assert_eq!(*guard, [3, 4]);
         let tail = RwLockWriteGuard::map(guard, |list| &mut list[1..]);
         assert_eq!(*tail, [4]);
+        let tail = MappedRwLockWriteGuard::try_map(tail, |tail| tail.get_mut(7)).unwrap_err();
+        let last = MappedRwLockWriteGuard::map(tail, |tail| &mut tail[0]);
+        assert_eq!(last.to_string(), "4");
     });
     let expected = [
         Word::write(A, 0).widen(),
