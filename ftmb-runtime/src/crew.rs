@@ -4,7 +4,7 @@
 //! Invariant: the number of cores within their cut only falls; the crash flag is only raised.
 
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, AtomicI64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, AtomicUsize, Ordering};
 
 use crate::replayer::Divergence;
 
@@ -27,6 +27,8 @@ pub struct Crew {
     dead: AtomicBool,
     injects: bool,
     countdown: AtomicI64,
+    /// Seed of where cores give the CPU away; zero: nowhere.
+    unsettled: AtomicU64,
     divergence: Mutex<Option<Divergence>>,
 }
 
@@ -38,6 +40,7 @@ impl Crew {
             dead: AtomicBool::new(false),
             injects: crash_after.is_some(),
             countdown: AtomicI64::new(crash_after.map_or(i64::MAX, |n| i64::try_from(n).unwrap_or(i64::MAX))),
+            unsettled: AtomicU64::new(0),
             divergence: Mutex::new(None),
         }
     }
@@ -49,6 +52,16 @@ impl Crew {
     pub fn arm(&self, accesses: u64) {
         assert!(self.injects, "this crew does not inject crashes");
         self.countdown.store(i64::try_from(accesses).unwrap_or(i64::MAX), Ordering::SeqCst);
+    }
+
+    /// Makes cores give the CPU away before some of their tracked accesses; the seed decides before which, so each seed (but zero,
+    /// which ends it) is another schedule. Only for a crew made with `crash_after`.
+    ///
+    /// # Panics
+    /// If the crew does not inject crashes.
+    pub fn unsettle(&self, seed: u64) {
+        assert!(self.injects, "this crew does not look at its tracked accesses");
+        self.unsettled.store(seed, Ordering::SeqCst);
     }
 
     pub(crate) fn injects(&self) -> bool {
@@ -65,10 +78,20 @@ impl Crew {
         self.dead.store(true, Ordering::SeqCst);
     }
 
-    /// Counts down to an injected crash.
+    /// Counts down to an injected crash, and gives the CPU away if the schedule says so.
     pub(crate) fn count_access(&self) {
-        if self.injects && self.countdown.fetch_sub(1, Ordering::SeqCst) <= 0 {
+        if !self.injects {
+            return;
+        }
+        let left = self.countdown.fetch_sub(1, Ordering::SeqCst);
+        if left <= 0 {
             self.kill();
+        }
+        let seed = self.unsettled.load(Ordering::SeqCst);
+        if seed != 0 {
+            // Splitmix's last step: one access in four, up to four times.
+            let mixed = (seed.rotate_left(32) ^ left as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+            (12..=mixed >> 60).for_each(|_| std::thread::yield_now());
         }
     }
 

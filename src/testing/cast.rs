@@ -22,6 +22,16 @@ pub(super) struct Cast<M: Middlebox> {
 impl<M: Middlebox> Cast<M> {
     /// Starts one thread per core.
     pub(super) fn start(instance: Instance<M>, record: &GroupRecord, cores: Vec<(CoreLogs, CoreStart)>) -> Cast<M> {
+        Cast::with_stacks(instance, record, cores, 2 << 20)
+    }
+
+    /// As [`start`](Self::start), each thread with a stack of so many bytes: one that is larger than all before lies elsewhere.
+    pub(super) fn with_stacks(
+        instance: Instance<M>,
+        record: &GroupRecord,
+        cores: Vec<(CoreLogs, CoreStart)>,
+        stack: usize,
+    ) -> Cast<M> {
         let instance = Arc::new(instance);
         let ready = Arc::new(Barrier::new(cores.len()));
         let threads = cores
@@ -29,11 +39,12 @@ impl<M: Middlebox> Cast<M> {
             .enumerate()
             .map(|(core, (logs, start))| {
                 let (instance, ready, bells) = (instance.clone(), ready.clone(), RecordBells(record.clone()));
-                std::thread::spawn(move || {
+                let thread = std::thread::Builder::new().stack_size(stack).spawn(move || {
                     let worker = Worker::new(&instance, core, &logs, &start, &bells, Polling::Adaptive);
                     ready.wait();
                     worker?.run()
-                })
+                });
+                thread.expect("the system has a thread for each core")
             })
             .collect();
         Cast { instance, record: record.clone(), threads }

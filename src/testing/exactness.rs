@@ -64,7 +64,7 @@ impl<M: Middlebox> Group<M> {
 }
 
 /// Whether every core has processed and published its inputs up to these positions.
-fn have_processed<'a>(det: impl Iterator<Item = &'a Log>, tails: &[u64]) -> bool {
+pub(super) fn have_processed<'a>(det: impl Iterator<Item = &'a Log>, tails: &[u64]) -> bool {
     // Acquire; pairs with the worker's Release.
     det.zip(tails).all(|(log, tail)| log.mark(INPUT_MARK).load(Ordering::Acquire) >= *tail)
 }

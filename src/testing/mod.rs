@@ -5,12 +5,17 @@
 //! stream loses an arbitrary suffix that was not delivered yet.
 
 mod cast;
+mod cause;
+mod deterministic;
+mod difference;
 mod exactness;
 mod group;
 mod output;
 mod recoverable;
+mod rerun;
 mod stable;
 
+pub use deterministic::assert_deterministic;
 pub use group::Group;
 pub use output::{Crash, GroupError, Output};
 pub use recoverable::{Input, assert_recoverable};

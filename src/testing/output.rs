@@ -21,6 +21,18 @@ pub enum GroupError {
         /// What was waited for.
         waiting: &'static str,
     },
+    /// The logs of a run that must keep everything do not.
+    #[error(
+        "the trace is too long to be kept whole: the {log} log of core {core} is half full after {inputs} bytes of input; shorten it"
+    )]
+    TooLong {
+        /// Which log.
+        log: &'static str,
+        /// Whose.
+        core: usize,
+        /// How far the core got in its inputs, bytes.
+        inputs: u64,
+    },
     /// The state of the recovered master is not what its logs say.
     #[error("recovery is not exact: {what} differs: expected {expected}, found {found}")]
     Inexact {
