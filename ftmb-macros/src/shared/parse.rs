@@ -56,12 +56,16 @@ pub(super) fn parse(arguments: TokenStream, item: TokenStream, errors: &Errors) 
         }
     };
     let mut fields = Vec::new();
-    let mut drop_in = DropIn::new(&options, errors);
+    let mut imports = TokenStream::new();
     for (index, field) in item.fields.iter_mut().enumerate() {
         let mut role = take_role(&mut field.attrs, errors);
         let before = errors.count();
+        let cfgs: Vec<Attribute> =
+            field.attrs.iter().filter(|attribute| attribute.path().is_ident("cfg")).cloned().collect();
         if role != Role::Config {
+            let mut drop_in = DropIn::new(&options, errors);
             drop_in.replace_type(&mut field.ty);
+            imports.extend(drop_in.keep_imports(&cfgs));
         }
         if errors.count() > before {
             role = Role::Refused;
@@ -73,7 +77,7 @@ pub(super) fn parse(arguments: TokenStream, item: TokenStream, errors: &Errors) 
             vis: field.vis.clone(),
             ty: field.ty.clone(),
             role,
-            cfgs: field.attrs.iter().filter(|attribute| attribute.path().is_ident("cfg")).cloned().collect(),
+            cfgs,
         });
     }
     if !matches!(item.fields, Fields::Named(_)) {
@@ -84,7 +88,6 @@ pub(super) fn parse(arguments: TokenStream, item: TokenStream, errors: &Errors) 
             "write `struct Name { field: Type }`",
         );
     }
-    let imports = drop_in.keep_imports();
     Ok(Shared { item, options, fields, imports })
 }
 
