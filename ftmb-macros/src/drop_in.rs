@@ -194,7 +194,8 @@ impl<'a> DropIn<'a> {
     }
 
     /// Imports that keep the user's own imports of what was replaced in use: they stay correct without the attribute.
-    pub(crate) fn keep_imports(self) -> TokenStream {
+    /// `cfgs`: the conditions of what was replaced.
+    pub(crate) fn keep_imports(self, cfgs: &[syn::Attribute]) -> TokenStream {
         let mut names = self.bare;
         names.sort();
         names.dedup();
@@ -202,7 +203,10 @@ impl<'a> DropIn<'a> {
             // The names may come from there.
             return TokenStream::new();
         }
-        names.iter().map(|name| quote_spanned!(name.span()=> #[allow(unused_imports)] use #name as _;)).collect()
+        names
+            .iter()
+            .map(|name| quote_spanned!(name.span()=> #(#cfgs)* #[allow(unused_imports)] use #name as _;))
+            .collect()
     }
 }
 

@@ -34,7 +34,7 @@ pub(crate) fn middlebox(arguments: TokenStream, item: TokenStream) -> TokenStrea
     let options = Options::parse(arguments, "middlebox", &errors);
     let mut drop_in = DropIn::new(&options, &errors);
     let replaced = drop_in.replace(item.clone());
-    let imports = drop_in.keep_imports();
+    let imports = drop_in.keep_imports(&[]);
     let mut block = match parse(replaced) {
         Ok(block) => block,
         Err(error) => {

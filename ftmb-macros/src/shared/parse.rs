@@ -57,12 +57,16 @@ pub(super) fn parse(arguments: TokenStream, item: TokenStream, errors: &Errors) 
         }
     };
     let mut fields = Vec::new();
-    let mut drop_in = DropIn::new(&options, errors);
+    let mut imports = TokenStream::new();
     for (index, field) in item.fields.iter_mut().enumerate() {
         let mut role = take_role(&mut field.attrs, errors);
         let before = errors.count();
+        let cfgs: Vec<Attribute> =
+            field.attrs.iter().filter(|attribute| attribute.path().is_ident("cfg")).cloned().collect();
         if role != Role::Config {
+            let mut drop_in = DropIn::new(&options, errors);
             drop_in.replace_type(&mut field.ty);
+            imports.extend(drop_in.keep_imports(&cfgs));
         }
         if errors.count() > before {
             role = Role::Refused;
@@ -75,10 +79,9 @@ pub(super) fn parse(arguments: TokenStream, item: TokenStream, errors: &Errors) 
             vis: field.vis.clone(),
             ty: field.ty.clone(),
             role,
-            cfgs: field.attrs.iter().filter(|attribute| attribute.path().is_ident("cfg")).cloned().collect(),
+            cfgs,
         });
     }
-    let imports = drop_in.keep_imports();
     Ok(Shared { item, options, fields, imports })
 }
 

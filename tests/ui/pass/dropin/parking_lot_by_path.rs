@@ -16,6 +16,8 @@ struct Nat {
     arc: Arc<parking_lot::Mutex<u8>>,
     maybe: Option<parking_lot::Mutex<u8>>,
     of_std: std::sync::Mutex<u8>,
+    #[cfg(any())]
+    elsewhere: DashMap<u32, u32>,
 }
 
 #[ftmb::middlebox]
