@@ -30,6 +30,6 @@ pub use probe::{Probe, ViaGuard, ViaReference};
 pub use refused::Refused;
 pub use shareable::{
     Annotated, Field, Held, Locks, PerCoreField, Plain, Shareable, StaticAs, StaticCopy, StaticField, Storable,
-    TrackAs, Value, track, track_per_core, track_static, unknown_piece,
+    TrackAs, Value, track, track_per_core, unknown_piece,
 };
 pub use sources::{Clock, Random, random};
