@@ -2,7 +2,7 @@
 //! the same lines do unprotected.
 
 #![forbid(unsafe_code)]
-#![allow(missing_docs, unreachable_pub, reason = "the lines of somebody's library")]
+#![allow(missing_docs, unreachable_pub, clippy::new_without_default, reason = "the lines of somebody's library")]
 
 use ftmb::prelude::*;
 use ftmb::testing::{Crash, Group, Input, assert_recoverable};

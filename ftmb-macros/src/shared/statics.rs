@@ -105,7 +105,10 @@ fn expand(item: &ItemStatic, name: &str, ty: &Type, value: &Expr, options: &Opti
                 fn value() -> #ty {
                     #value
                 }
-                #private::track_static::<#ty>(value())
+                // Spelt out: with the bounds of a function a type that is refused would be reported twice.
+                <<#ty as #private::Shareable>::Kind as #private::StaticAs<<#ty as #private::Shareable>::Stored>>::copy(
+                    #private::Shareable::into_stored(value()),
+                )
             },
         );
         #(#cfgs)*

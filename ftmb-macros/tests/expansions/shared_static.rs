@@ -6,7 +6,11 @@ pub(crate) static SESSIONS: ::ftmb::__private::StaticField<Mutex<HashMap<Key, u3
         fn value() -> Mutex<HashMap<Key, u32>> {
             Mutex::new(HashMap::new())
         }
-        ::ftmb::__private::track_static::<Mutex<HashMap<Key, u32>>>(value())
+        <<Mutex<
+            HashMap<Key, u32>,
+        > as ::ftmb::__private::Shareable>::Kind as ::ftmb::__private::StaticAs<
+            <Mutex<HashMap<Key, u32>> as ::ftmb::__private::Shareable>::Stored,
+        >>::copy(::ftmb::__private::Shareable::into_stored(value()))
     },
 );
 #[cfg(unix)]

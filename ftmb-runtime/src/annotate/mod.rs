@@ -38,6 +38,6 @@ pub use refused::Refused;
 pub use replayed::{RandomOrder, Replayed, SameOrder};
 pub use shareable::{
     Annotated, Field, Held, Locks, PerCoreField, Plain, Shareable, StaticAs, StaticCopy, StaticField, Storable,
-    TrackAs, Value, track, track_per_core, track_static, unknown_piece,
+    TrackAs, Value, track, track_per_core, unknown_piece,
 };
 pub use sources::{Clock, Portable, Random, RealClock, instead_of, random};

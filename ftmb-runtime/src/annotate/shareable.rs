@@ -126,15 +126,6 @@ pub type StaticCopy<F> = <<F as Shareable>::Kind as StaticAs<<F as Shareable>::S
 /// The type that a `static` declared as `F` has after `#[ftmb::shared]`: the handle to the current instance's copy.
 pub type StaticField<F> = Static<StaticCopy<F>>;
 
-/// Makes an instance's copy of a shared static from the value of its initialiser.
-pub fn track_static<F>(value: F) -> StaticCopy<F>
-where
-    F: Shareable,
-    F::Kind: StaticAs<F::Stored>,
-{
-    <F::Kind as StaticAs<F::Stored>>::copy(value.into_stored())
-}
-
 /// Data that may be written inside a lock: `State`, or a type of std that ftmb has its own version of.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be kept inside a lock of a middlebox",

@@ -1,7 +1,8 @@
 //! How the runtime finds the variables of a middlebox: a walk over its shared state that gives each a dense id and a name.
 //!
 //! Invariant: ids follow the order of the walk, which depends on the state's structure only, so every process of a group that
-//! builds the same state gives the same ids. The table's pointers stay valid because the table owns the root.
+//! builds the same state gives the same ids. The table's pointers stay valid because the table owns the root, and copies of statics
+//! are never freed.
 
 use std::fmt;
 use std::ptr::NonNull;
@@ -169,7 +170,7 @@ struct Entry {
     place: StdMutex<Place>,
 }
 
-// SAFETY: the pointers are to and into what the table owns, and `Variable: Send + Sync`. Test: the compiler's for `M`; `a_table_moves_between_threads`.
+// SAFETY: the pointers are to and into what the table owns, or to copies of statics, which are never freed, and `Variable: Send + Sync`. Test: the compiler's for `M`; `a_table_moves_between_threads`.
 unsafe impl<M: Send> Send for Table<M> {}
 // SAFETY: as above; everything reached through the pointers is `Sync`.
 unsafe impl<M: Sync> Sync for Table<M> {}
@@ -289,8 +290,8 @@ impl<M> Table<M> {
     }
 
     fn variable(&self, id: usize) -> &dyn Variable {
-        // SAFETY: points into the boxed root, which lives and stays put as long as the table, and is never borrowed mutably after
-        // the walk. Test: `a_table_moves_between_threads`.
+        // SAFETY: points to a static's copy, which is never freed, or into the boxed root, which lives and stays put as long as the
+        // table; neither is borrowed mutably after the walk. Test: `a_table_moves_between_threads`.
         unsafe { &*self.entries[id].variable }
     }
 
