@@ -63,7 +63,7 @@ fn ends_before(expr: &Expr, root: &Root) -> Option<usize> {
     let mut link = expr;
     while !is_root(link) {
         if let Expr::MethodCall(call) = link {
-            if again && !lending::may_borrow(call) {
+            if again && !lending::may_borrow(link) {
                 found = Some(links);
             }
             again |= call.args.iter().any(|argument| Mentions::of(argument).touch(&root.name));

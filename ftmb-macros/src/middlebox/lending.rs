@@ -110,9 +110,39 @@ const PASSING: &[&str] = &[
     "into_iter",
 ];
 
+/// Methods that give an iterator; `copied` and `cloned` of those still borrow, of an `Option` they do not.
+const ITERATORS: &[&str] = &[
+    "iter",
+    "keys",
+    "values",
+    "range",
+    "windows",
+    "chunks",
+    "chars",
+    "bytes",
+    "lines",
+    "split",
+    "union",
+    "intersection",
+    "difference",
+    "filter",
+    "enumerate",
+    "rev",
+    "skip",
+    "skip_while",
+    "take",
+    "take_while",
+    "step_by",
+    "zip",
+    "chain",
+    "peekable",
+    "inspect",
+];
+
 /// Whether the result of a chain borrows from the field at its root, as far as the names of its methods tell.
 pub(super) fn lends(chain: &Expr) -> bool {
     let mut link = chain;
+    let mut copied = false;
     loop {
         link = match link {
             Expr::Paren(inner) => &inner.expr,
@@ -123,10 +153,14 @@ pub(super) fn lends(chain: &Expr) -> bool {
             Expr::Index(inner) => &inner.expr,
             Expr::MethodCall(call) => {
                 let name = call.method.to_string();
-                if LENDING.contains(&name.as_str()) {
+                let name = name.as_str();
+                if matches!(name, "copied" | "cloned") {
+                    copied = true;
+                } else if copied && !ITERATORS.contains(&name) {
+                    return false;
+                } else if LENDING.contains(&name) {
                     return true;
-                }
-                if !PASSING.contains(&name.as_str()) {
+                } else if !PASSING.contains(&name) {
                     return false;
                 }
                 &call.receiver
@@ -136,10 +170,11 @@ pub(super) fn lends(chain: &Expr) -> bool {
     }
 }
 
-/// Whether the result of a method may borrow from what it is called on.
-pub(super) fn may_borrow(call: &syn::ExprMethodCall) -> bool {
+/// Whether the result of the last call of a chain may borrow from what it is called on.
+pub(super) fn may_borrow(chain: &Expr) -> bool {
+    let Expr::MethodCall(call) = chain else { return true };
     let name = call.method.to_string();
-    LENDING.contains(&name.as_str()) || PASSING.contains(&name.as_str())
+    LENDING.contains(&name.as_str()) || PASSING.contains(&name.as_str()) || lends(chain)
 }
 
 /// What of `self` some code mentions.
