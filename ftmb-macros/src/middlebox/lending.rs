@@ -170,6 +170,40 @@ pub(super) fn lends(chain: &Expr) -> bool {
     }
 }
 
+/// Methods whose result borrows on any type that has them.
+const CERTAIN: &[&str] = &[
+    "iter",
+    "iter_mut",
+    "keys",
+    "values",
+    "values_mut",
+    "drain",
+    "get_mut",
+    "first_mut",
+    "last_mut",
+    "front_mut",
+    "back_mut",
+    "as_ref",
+    "as_mut",
+    "as_deref",
+    "as_deref_mut",
+    "as_str",
+    "as_bytes",
+    "as_slice",
+    "chars",
+    "lines",
+];
+
+/// Whether a chain borrows from its field beyond doubt: then there is a message for it.
+pub(super) fn certainly_lends(chain: &Expr) -> bool {
+    match chain {
+        Expr::Paren(inner) => certainly_lends(&inner.expr),
+        Expr::MethodCall(call) if call.method == "enumerate" || call.method == "rev" => certainly_lends(&call.receiver),
+        Expr::MethodCall(call) => CERTAIN.contains(&call.method.to_string().as_str()),
+        _ => false,
+    }
+}
+
 /// Whether the result of the last call of a chain may borrow from what it is called on.
 pub(super) fn may_borrow(chain: &Expr) -> bool {
     let Expr::MethodCall(call) = chain else { return true };

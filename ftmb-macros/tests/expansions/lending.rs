@@ -13,7 +13,7 @@ impl Nat {
             #[allow(unused_mut)]
             let mut __ftmb_field = ::ftmb::__private::Probe::new(&self.names)
                 .__ftmb_ordered()
-                .__ftmb_access();
+                .__ftmb_lent();
             (*__ftmb_field).iter()
         }) {
             ({
