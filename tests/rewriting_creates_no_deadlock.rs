@@ -64,10 +64,11 @@ impl Twice {
             }
         }
         self.v.pop().map(|last| self.v.push(last));
+        let lengths: usize = self.v.iter().copied().map(|one| one as usize + self.v.len()).sum();
         let order = self.v.pop().unwrap_or(0) + self.v.pop().unwrap_or(self.next()).min(self.v.len() as u32);
         self.v.first().copied().map(|first| self.v.push(first + order % 5)).unwrap_or_else(|| self.v.push(1));
         self.v.is_empty().then(|| self.v.push(self.next()));
-        twice + self.v.iter().filter(|one| **one > 3).count()
+        twice + lengths % 7 + self.v.iter().filter(|one| **one > 3).count()
     }
 
     /// What is popped is gone when the length is taken, and what is pushed was taken before.

@@ -117,6 +117,33 @@ fn literals_clocks_random_numbers_and_macros_are_rewritten() {
 }
 
 #[test]
+fn a_guard_lives_as_long_as_what_is_lent_or_ends_before_the_field_is_touched_again() {
+    compare(
+        "lending",
+        middlebox(quote! {
+            for name in self.names.iter() { count(name); }
+            for name in self.names.iter() { self.total += 1; }
+            self.names.pop().map(|last| self.names.push(last));
+            write!(self.log, "{}", self.log.len());
+            match self.mode { Mode::Idle => self.mode = Mode::Busy, _ => {} }
+        }),
+    );
+}
+
+#[test]
+fn maps_and_other_sources_in_a_method_are_replaced_by_type_and_by_name() {
+    compare(
+        "maps",
+        middlebox(quote! {
+            let mut seen: HashMap<u32, u32> = HashMap::new();
+            let drawn = fastrand::u32(1..7);
+            let who = std::thread::current().id();
+            let names = self.rules.keys().collect::<HashSet<_>>();
+        }),
+    );
+}
+
+#[test]
 fn a_report_looks_without_counting() {
     compare(
         "report",

@@ -19,6 +19,7 @@ pub(super) fn rewrite(rewriter: &mut Rewriter<'_>, expr: &mut Expr, place: bool)
     let Some(root) = root(expr) else { return };
     let shape = Shape::of(expr);
     let looped = std::mem::take(&mut rewriter.looped);
+    let head = std::mem::take(&mut rewriter.head);
     let iterated = root.iterated || (looped && !shape.calls);
     let kept = lending::lends(expr) && rewriter.mentions.allow(expr, &root.name);
     if shape.bare || shape.locks || (place && !shape.calls) || kept {
@@ -43,10 +44,11 @@ pub(super) fn rewrite(rewriter: &mut Rewriter<'_>, expr: &mut Expr, place: bool)
         return split(rewriter, expr, links);
     }
     let span = Span::mixed_site().located_at(root.span);
+    let lent = head && !rewriter.reports && lending::certainly_lends(expr);
     let mut hoisted = Vec::new();
     lower(rewriter, expr, &mut hoisted, true, &through_cell);
     rewriter.iterated = iterated;
-    let access = rewriter.probe(&root);
+    let access = if lent { rewriter.probe_of_lent(&root) } else { rewriter.probe(&root) };
     let cell = cell(span);
     let body = quote_spanned! {span=>
         #[allow(unused_mut)]
@@ -63,7 +65,7 @@ fn ends_before(expr: &Expr, root: &Root) -> Option<usize> {
     let mut link = expr;
     while !is_root(link) {
         if let Expr::MethodCall(call) = link {
-            if again && !lending::may_borrow(call) {
+            if again && !lending::may_borrow(link) {
                 found = Some(links);
             }
             again |= call.args.iter().any(|argument| Mentions::of(argument).touch(&root.name));

@@ -110,9 +110,39 @@ const PASSING: &[&str] = &[
     "into_iter",
 ];
 
+/// Methods that give an iterator; `copied` and `cloned` of those still borrow, of an `Option` they do not.
+const ITERATORS: &[&str] = &[
+    "iter",
+    "keys",
+    "values",
+    "range",
+    "windows",
+    "chunks",
+    "chars",
+    "bytes",
+    "lines",
+    "split",
+    "union",
+    "intersection",
+    "difference",
+    "filter",
+    "enumerate",
+    "rev",
+    "skip",
+    "skip_while",
+    "take",
+    "take_while",
+    "step_by",
+    "zip",
+    "chain",
+    "peekable",
+    "inspect",
+];
+
 /// Whether the result of a chain borrows from the field at its root, as far as the names of its methods tell.
 pub(super) fn lends(chain: &Expr) -> bool {
     let mut link = chain;
+    let mut copied = false;
     loop {
         link = match link {
             Expr::Paren(inner) => &inner.expr,
@@ -123,10 +153,14 @@ pub(super) fn lends(chain: &Expr) -> bool {
             Expr::Index(inner) => &inner.expr,
             Expr::MethodCall(call) => {
                 let name = call.method.to_string();
-                if LENDING.contains(&name.as_str()) {
+                let name = name.as_str();
+                if matches!(name, "copied" | "cloned") {
+                    copied = true;
+                } else if copied && !ITERATORS.contains(&name) {
+                    return false;
+                } else if LENDING.contains(&name) {
                     return true;
-                }
-                if !PASSING.contains(&name.as_str()) {
+                } else if !PASSING.contains(&name) {
                     return false;
                 }
                 &call.receiver
@@ -136,10 +170,45 @@ pub(super) fn lends(chain: &Expr) -> bool {
     }
 }
 
-/// Whether the result of a method may borrow from what it is called on.
-pub(super) fn may_borrow(call: &syn::ExprMethodCall) -> bool {
+/// Methods whose result borrows on any type that has them.
+const CERTAIN: &[&str] = &[
+    "iter",
+    "iter_mut",
+    "keys",
+    "values",
+    "values_mut",
+    "drain",
+    "get_mut",
+    "first_mut",
+    "last_mut",
+    "front_mut",
+    "back_mut",
+    "as_ref",
+    "as_mut",
+    "as_deref",
+    "as_deref_mut",
+    "as_str",
+    "as_bytes",
+    "as_slice",
+    "chars",
+    "lines",
+];
+
+/// Whether a chain borrows from its field beyond doubt: then there is a message for it.
+pub(super) fn certainly_lends(chain: &Expr) -> bool {
+    match chain {
+        Expr::Paren(inner) => certainly_lends(&inner.expr),
+        Expr::MethodCall(call) if call.method == "enumerate" || call.method == "rev" => certainly_lends(&call.receiver),
+        Expr::MethodCall(call) => CERTAIN.contains(&call.method.to_string().as_str()),
+        _ => false,
+    }
+}
+
+/// Whether the result of the last call of a chain may borrow from what it is called on.
+pub(super) fn may_borrow(chain: &Expr) -> bool {
+    let Expr::MethodCall(call) = chain else { return true };
     let name = call.method.to_string();
-    LENDING.contains(&name.as_str()) || PASSING.contains(&name.as_str())
+    LENDING.contains(&name.as_str()) || PASSING.contains(&name.as_str()) || lends(chain)
 }
 
 /// What of `self` some code mentions.

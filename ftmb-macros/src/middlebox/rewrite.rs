@@ -58,6 +58,8 @@ pub(super) struct Rewriter<'a> {
     pub(super) replaces_maps: bool,
     /// The next chain is what a `for` goes through.
     pub(super) looped: bool,
+    /// The next chain is the head of a `match`, `let` or `for`: it lives as long as the body.
+    pub(super) head: bool,
     /// The next probe is of a field whose entries are gone through in their order.
     pub(super) iterated: bool,
     /// What of `self` the statement, or the head and its body, mentions: decides which guards may live to its end.
@@ -87,6 +89,7 @@ impl<'a> Rewriter<'a> {
             probed: false,
             replaces_maps: false,
             looped: false,
+            head: false,
             iterated: false,
             mentions: Mentions::default(),
             body: None,
@@ -116,11 +119,18 @@ impl<'a> Rewriter<'a> {
         self.reach(root, "__ftmb_matched")
     }
 
+    /// As [`probe`](Self::probe), for a field that is lent to a body which touches shared state.
+    pub(super) fn probe_of_lent(&mut self, root: &Root) -> TokenStream {
+        self.reach(root, "__ftmb_lent")
+    }
+
     /// The head of a `match` or `let` whose body assigns these fields.
     pub(super) fn visit_head(&mut self, head: &mut Expr, assigns: Vec<String>, mentions: Mentions) {
         let outer = std::mem::replace(&mut self.assigned, assigns);
         let outer_mentions = std::mem::replace(&mut self.mentions, mentions);
+        self.head = true;
         self.visit_place(head);
+        self.head = false;
         self.assigned = outer;
         self.mentions = outer_mentions;
     }

@@ -90,9 +90,9 @@ impl VisitMut for Rewriter<'_> {
             }
             Expr::ForLoop(repeat) => {
                 let outer = std::mem::replace(&mut self.mentions, Mentions::of_head(&repeat.expr, &repeat.body));
-                self.looped = true;
+                (self.looped, self.head) = (true, true);
                 self.visit_expr_mut(&mut repeat.expr);
-                self.looped = false;
+                (self.looped, self.head) = (false, false);
                 self.mentions = outer;
                 self.visit_block_mut(&mut repeat.body);
             }

@@ -31,3 +31,12 @@ pub trait AssignedInBody {}
 
 #[diagnostic::do_not_recommend]
 impl<T: Copy> AssignedInBody for T {}
+
+/// A plain field that may be lent to the body of a `match`, `if let` or `for` which touches shared state. There is none.
+#[diagnostic::on_unimplemented(
+    message = "this plain field of type `{Self}` is lent to a body that touches shared state",
+    label = "held over the accesses in the body, so two cores could wait for each other",
+    note = "help: take out what the body needs first: `let values = self.field.clone();` in a statement before",
+    note = "help: or put the field into a `Mutex` or `RwLock`, and hold its guard as long as you choose"
+)]
+pub trait LentToBody {}

@@ -1,6 +1,11 @@
 //! The functions of the crate `fastrand`, drawing from the current core's generator.
 //!
 //! Invariant: names, parameters and panics are fastrand's; every value of the range is equally likely.
+//!
+//! ```
+//! use ftmb_runtime::annotate::fastrand;
+//! assert!((1..=6).contains(&fastrand::u8(1..=6)));
+//! ```
 
 use std::ops::{Bound, RangeBounds};
 

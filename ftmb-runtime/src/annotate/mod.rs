@@ -32,7 +32,7 @@ pub mod thread;
 mod values;
 
 pub use access::{CopyCell, GuardCell, PeekCell};
-pub use assign::{Assignable, AssignedInBody};
+pub use assign::{Assignable, AssignedInBody, LentToBody};
 pub use probe::{Iterated, Probe, ViaGuard, ViaReference};
 pub use refused::Refused;
 pub use replayed::{RandomOrder, Replayed, SameOrder};

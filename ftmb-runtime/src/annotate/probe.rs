@@ -10,7 +10,9 @@
 //! Probe<anything>               ViaReference, by &     &'a F       the field itself, lifetime intact
 //! ```
 
-use super::{Assignable, AssignedInBody, CopyCell, GuardCell, PeekCell, Portable, RandomOrder, RealClock, SameOrder};
+use super::{
+    Assignable, AssignedInBody, CopyCell, GuardCell, LentToBody, PeekCell, Portable, RandomOrder, RealClock, SameOrder,
+};
 use crate::state::State;
 use crate::sync::{Tracked, TrackedMut};
 
@@ -101,6 +103,10 @@ pub trait ViaGuard {
     fn __ftmb_matched(self) -> Self::Access
     where
         Self::Value: AssignedInBody;
+    /// Reaches the field where it is lent to a body that touches shared state: never compiles.
+    fn __ftmb_lent(self) -> Self::Access
+    where
+        Self::Value: LentToBody;
     /// Looks at the field from `report`, without counting.
     fn __ftmb_peek(self) -> Self::Peek;
     /// What dereferences to the place that an assignment changes.
@@ -123,6 +129,13 @@ impl<'a, T: State> ViaGuard for Probe<'a, Tracked<T>> {
     fn __ftmb_matched(self) -> GuardCell<'a, T>
     where
         T: AssignedInBody,
+    {
+        GuardCell::new(self.0)
+    }
+
+    fn __ftmb_lent(self) -> GuardCell<'a, T>
+    where
+        T: LentToBody,
     {
         GuardCell::new(self.0)
     }
@@ -152,6 +165,8 @@ pub trait ViaReference {
     fn __ftmb_access(self) -> Self::Place;
     /// As [`__ftmb_access`](Self::__ftmb_access): such a field is not held by looking at it.
     fn __ftmb_matched(self) -> Self::Place;
+    /// As [`__ftmb_access`](Self::__ftmb_access): such a field may be lent.
+    fn __ftmb_lent(self) -> Self::Place;
     /// Reaches the field from `report`.
     fn __ftmb_peek(self) -> Self::Place;
     /// Never compiles: nothing but a plain shared field is assigned.
@@ -171,6 +186,11 @@ impl<'a, F: ?Sized> ViaReference for &Probe<'a, F> {
 
     #[inline(always)]
     fn __ftmb_matched(self) -> &'a F {
+        self.0
+    }
+
+    #[inline(always)]
+    fn __ftmb_lent(self) -> &'a F {
         self.0
     }
 
