@@ -21,7 +21,7 @@
 //!
 //! The first rule that applies to a flow's first packet decides; if none does, what comes from inside may begin and what
 //! comes from outside may not. The rules to start with are in the configuration (`[middlebox] rules = ["...", ...]`). While
-//! packets flow they are changed by control requests: `add RULE`, `insert NUMBER RULE`, `remove NUMBER`, `list`. A request is
+//! packets flow they are changed by control requests (`firewall control add deny out tcp to port 25`): `add RULE`, `insert NUMBER RULE`, `remove NUMBER`, `list`. A request is
 //! an input like a packet, so it is replayed in its place among them, and its reply is an output: whoever reads "added" will
 //! not find it gone after a crash. What is not a request is refused with the reason, by a `ControlError`.
 //!

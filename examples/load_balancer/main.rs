@@ -15,7 +15,7 @@
 //! # Backends come and go
 //!
 //! Those to start with are in the configuration (`[middlebox] backends = ["10.1.0.1:8443", ...]`). While packets flow they
-//! are changed by control requests: `add ADDRESS:PORT`, `remove ADDRESS:PORT`, `list`. A backend that was removed gets no
+//! are changed by control requests (`load_balancer control add 10.1.0.9:8443`): `add ADDRESS:PORT`, `remove ADDRESS:PORT`, `list`. A backend that was removed gets no
 //! new connections and keeps those that it has; `list` shows when it has been drained. A request is an input like a
 //! packet, so it is replayed in its place among them: a connection that was opened just before a backend came is given to
 //! the same one again.

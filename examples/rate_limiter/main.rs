@@ -23,7 +23,7 @@
 //! # What is shared, and what is logged
 //!
 //! Buckets are in sixteen tables, each with a lock of its own; a packet takes one of them. The limit is a plain field of the
-//! struct, which all cores read and a control request writes (`limit RATE BURST`): `#[ftmb::shared]` makes it a tracked one. So
+//! struct, which all cores read and a control request writes (`rate_limiter control limit RATE BURST`): `#[ftmb::shared]` makes it a tracked one. So
 //! a packet costs two words of 64 bits in the log.
 //!
 //! At each tick the first core goes through one of the sixteen tables and forgets the buckets that are full: a source
