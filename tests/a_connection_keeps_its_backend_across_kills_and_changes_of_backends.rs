@@ -27,7 +27,7 @@ fn kills_of_everybody_while_backends_come_and_go() {
         assert_eq!(ask(format!("add {new}"))?, Err(format!("the middlebox refuses: {new} is a backend already")));
         // Each of the four that are there at the start goes and comes back.
         let old = format!("10.1.0.{}:8443", 1 + round / 2 % 4);
-        let (verb, change) = if round % 2 == 0 { ("remove", "no new") } else { ("add", "new") };
+        let (verb, change) = if round.is_multiple_of(2) { ("remove", "no new") } else { ("add", "new") };
         assert_eq!(ask(format!("{verb} {old}"))?, Ok(format!("{old} gets {change} connections\n")));
         if round >= 2 {
             let gone = format!("10.1.1.{}:8443", round - 2);

@@ -24,17 +24,15 @@ fn kills_of_everybody_while_an_operator_changes_the_rules() {
     let mut change = |number: u32| -> Option<()> {
         let ask = |request: String| place.ask_until_end("firewall", &request);
         // No flow of the scenario goes there, so none is cut.
-        let rule = format!("{number}: deny out tcp to 198.18.{}.0/24 port 1-{number}\n", number % 256);
-        assert_eq!(
-            ask(format!("add{}", rule.trim_end().trim_start_matches(|c| c != ' ')))?,
-            Ok(rule.clone() + "0 flows cut\n")
-        );
-        rules += &rule;
+        let rule = format!("deny out tcp to 198.18.{number}.0/24 port 1-{number}");
+        let line = format!("{number}: {rule}\n");
+        assert_eq!(ask(format!("add {rule}"))?, Ok(format!("{line}0 flows cut\n")));
+        rules += &line;
         let list = ask("list".into())?.expect("an answer");
         assert!(list.ends_with(&format!("port 53\n{rules}otherwise: allow out, deny in\n")), "{list}");
-        if number % 4 == 0 {
-            assert_eq!(ask(format!("remove {number}"))?, Ok(format!("removed {rule}0 flows cut\n")));
-            rules = rules.replace(&rule, "");
+        if number.is_multiple_of(4) {
+            assert_eq!(ask(format!("remove {number}"))?, Ok(format!("removed {line}0 flows cut\n")));
+            rules = rules.replace(&line, "");
             let refused = format!("the middlebox refuses: there is no rule {number}");
             assert_eq!(ask(format!("remove {number}"))?, Err(refused));
         }

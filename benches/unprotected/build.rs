@@ -35,7 +35,7 @@ fn module(all: &mut String, visibility: &str, name: &str, file: &Path) {
             next_path = Some(file.with_file_name(path));
             continue;
         }
-        if text.starts_with("//!") || text == "#[cfg(test)]" || text == "mod tests;" {
+        if text.starts_with("//!") || text.starts_with("#![") || text == "#[cfg(test)]" || text == "mod tests;" {
             continue;
         }
         if text.starts_with("#[ftmb") {

@@ -1,4 +1,5 @@
-//! A stateful firewall that survives being killed: rules decide which flows may begin, and what belongs to one may pass.
+//! A stateful firewall that survives being killed: rules decide which flows may begin, and what belongs to one may
+//! pass.
 //!
 //! ```text
 //! cargo run --release --example firewall -- demo
@@ -19,32 +20,34 @@
 //! allow in tcp to 10.1.0.1/32 port 443
 //! ```
 //!
-//! The first rule that applies to a flow's first packet decides; if none does, what comes from inside may begin and what
-//! comes from outside may not. The rules to start with are in the configuration (`[middlebox] rules = ["...", ...]`). While
-//! packets flow they are changed by control requests: `add RULE`, `insert NUMBER RULE`, `remove NUMBER`, `list`. A request is
-//! an input like a packet, so it is replayed in its place among them, and its reply is an output: whoever reads "added" will
-//! not find it gone after a crash. What is not a request is refused with the reason, by a `ControlError`.
+//! The first rule that applies to a flow's first packet decides; if none does, what comes from inside may begin and
+//! what comes from outside may not. The rules to start with are in the configuration (`[middlebox] rules = ["...",
+//! ...]`). While packets flow they are changed by control requests (`firewall control add deny out tcp to port 25`):
+//! `add RULE`, `insert NUMBER RULE`, `remove NUMBER`, `list`. A request is an input like a packet, so it is replayed in
+//! its place among them, and its reply is an output: whoever reads "added" will not find it gone after a crash. What is
+//! not a request is refused with the reason, by a `ControlError`.
 //!
-//! A change counts for flows that are open as well: those that the new rules forbid are cut before the reply is written.
+//! A change counts for flows that are open as well: those that the new rules forbid are cut before the reply is
+//! written.
 //!
 //! # State
 //!
-//! A TCP connection goes through the phases in `../tracking/mod.rs`; a segment that may not come in the present phase is
-//! dropped. UDP and ICMP echo have a pseudo-state, answered or not. Idle flows are forgotten, each phase has its
+//! A TCP connection goes through the phases in `../tracking/mod.rs`; a segment that may not come in the present phase
+//! is dropped. UDP and ICMP echo have a pseudo-state, answered or not. Idle flows are forgotten, each phase has its
 //! timeout. ICMP errors pass if they are about a packet of a flow.
 //!
 //! # What is shared, and what is logged
 //!
-//! Flows are in sixteen tables, each with a lock of its own. A packet of a known flow takes one of them shared, once: one
-//! word of 64 bits in the log. A packet that changes the phase, or finds that the flow was last seen a second ago, takes it
-//! exclusively. Only a packet that opens a flow looks at the rules. Counters cost nothing.
+//! Flows are in sixteen tables, each with a lock of its own. A packet of a known flow takes one of them shared, once:
+//! one word of 64 bits in the log. A packet that changes the phase, or finds that the flow was last seen a second ago,
+//! takes it exclusively. Only a packet that opens a flow looks at the rules. Counters cost nothing.
 //!
 //! At each tick the first core goes through one of the sixteen tables, so no tick is long.
 //!
 //! # Limits
 //!
-//! Sequence numbers are not checked. Fragments, malformed packets, and whatever is not TCP, UDP or ICMP over IPv4 are dropped
-//! and counted (ARP as well, so neighbours need static entries). VLAN tags pass as they are.
+//! Sequence numbers are not checked. Fragments, malformed packets, and whatever is not TCP, UDP or ICMP over IPv4 are
+//! dropped and counted (ARP as well, so neighbours need static entries). VLAN tags pass as they are.
 
 mod middlebox;
 mod scenario;

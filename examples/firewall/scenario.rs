@@ -1,9 +1,9 @@
 //! What `demo` sends through the firewall, and how it checks what comes out.
 //!
 //! A thousand flows at a time: most are opened by inside hosts, a quarter by outside ones to the servers that the rules
-//! publish. What must be true of every flow is in `traffic/flows.rs`: none is cut, nothing comes twice. Here it is added
-//! that a packet comes out as it went in, and that one packet in twenty, which the rules or the state of its flow forbid,
-//! does not.
+//! publish. What must be true of every flow is in `traffic/flows.rs`: none is cut, nothing comes twice. Here it is
+//! added that a packet comes out as it went in, and that one packet in twenty, which the rules or the state of its flow
+//! forbid, does not.
 //!
 //! Invariant: what is sent to be dropped is to be dropped whenever it arrives, however late.
 

@@ -4,31 +4,33 @@
 //! cargo run --release --example rate_limiter -- demo
 //! ```
 //!
-//! A limiter that forgets its token buckets when it is killed gives every source a new burst; one that starts from a copy made
-//! a moment ago gives away again what was spent since. Both overspend: more bytes have left than the limit allows, and no
-//! later frugality takes them back. Here a packet leaves only when its bytes are gone from the bucket for good.
+//! A limiter that forgets its token buckets when it is killed gives every source a new burst; one that starts from a
+//! copy made a moment ago gives away again what was spent since. Both overspend: more bytes have left than the limit
+//! allows, and no later frugality takes them back. Here a packet leaves only when its bytes are gone from the bucket
+//! for good.
 //!
 //! The program is `middlebox/mod.rs`: locks and maps of `std`, and four attributes, as in the NAT example.
 //!
 //! # Time
 //!
 //! A bucket fills with time, so what time is it? Not the clock's: after a takeover the same packet is processed again,
-//! later, and must meet the same fate. `cx.now()` is the packet's arrival, a part of the input; it is the same in replay
-//! and nothing is logged for it. Arrivals never decrease on one core, but packets of one source may run on several, and one
-//! core may be behind another. A bucket that is ahead of a packet yields nothing for it; so no moment counts twice.
+//! later, and must meet the same fate. `cx.now()` is the packet's arrival, a part of the input; it is the same in
+//! replay and nothing is logged for it. Arrivals never decrease on one core, but packets of one source may run on
+//! several, and one core may be behind another. A bucket that is ahead of a packet yields nothing for it; so no moment
+//! counts twice.
 //!
-//! All is done in integers: a level is counted in billionths of a byte, so that `rate` bytes per second are `rate` units per
-//! nanosecond. Nothing is rounded, and the limit holds exactly.
+//! All is done in integers: a level is counted in billionths of a byte, so that `rate` bytes per second are `rate`
+//! units per nanosecond. Nothing is rounded, and the limit holds exactly.
 //!
 //! # What is shared, and what is logged
 //!
-//! Buckets are in sixteen tables, each with a lock of its own; a packet takes one of them. The limit is a plain field of the
-//! struct, which all cores read and a control request writes (`limit RATE BURST`): `#[ftmb::shared]` makes it a tracked one. So
-//! a packet costs two words of 64 bits in the log.
+//! Buckets are in sixteen tables, each with a lock of its own; a packet takes one of them. The limit is a plain field
+//! of the struct, which all cores read and a control request writes (`rate_limiter control limit RATE BURST`):
+//! `#[ftmb::shared]` makes it a tracked one. So a packet costs two words of 64 bits in the log.
 //!
 //! At each tick the first core goes through one of the sixteen tables and forgets the buckets that are full: a source
-//! that has none is treated as one whose bucket is full, so nobody can tell. What is not IPv4, and sources for which there is no
-//! room, share one bucket: an attacker who makes up addresses limits himself.
+//! that has none is treated as one whose bucket is full, so nobody can tell. What is not IPv4, and sources for which
+//! there is no room, share one bucket: an attacker who makes up addresses limits himself.
 
 mod middlebox;
 mod scenario;

@@ -2,8 +2,8 @@
 //!
 //! Two sources send without restraint. From the moment that one of their packets is handed over to any later one, what
 //! has come out of the packets in between must not exceed the burst and what the rate yields in that time; this is
-//! checked for the time since the start and for shorter spans. Sixty-four others stop when they have sent a burst in all, and
-//! a new source takes the place of each: all that they send must come out. So must what goes the other way.
+//! checked for the time since the start and for shorter spans. Sixty-four others stop when they have sent a burst in
+//! all, and a new source takes the place of each: all that they send must come out. So must what goes the other way.
 //!
 //! Invariant: a span begins before its first packet arrives at the limiter and ends after the last one has, so that the
 //! judge's clock never shows less time than the limiter's.
