@@ -9,6 +9,8 @@
 //! cargo bench --bench compile_time -- --json --rounds 21
 //! ```
 
+// The other benchmarks need more of it.
+#[allow(dead_code)]
 mod measure;
 
 use std::path::{Path, PathBuf};
