@@ -57,3 +57,9 @@ pub mod __private {
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
 struct Readme;
+
+// So is that of the guides.
+#[cfg(doctest)]
+#[doc = include_str!("../docs/TESTING.md")]
+#[doc = include_str!("../docs/EXPANSION.md")]
+struct Guides;

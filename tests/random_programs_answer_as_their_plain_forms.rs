@@ -1,7 +1,7 @@
 //! Random small programs over tracked state (plain fields, locks, nesting, helpers, closures, macros) answer annotated, with crashes,
 //! what they answer over std's types.
 //!
-//! `FTMB_PROGRAMS` is how many programs, `FTMB_PROGRAMS_SEED` the number of the first. They are compiled in crates of some hundred
+//! `FTMB_PROGRAMS` is how many programs, `FTMB_PROGRAMS_SEED` the number of the first. They are compiled in crates of some dozen
 //! programs below the target directory, offline; a crate that fails stays there to be looked at.
 
 #[path = "random_programs/generator.rs"]
@@ -13,7 +13,7 @@ use std::process::Command;
 use generator::Program;
 
 /// Programs in one crate.
-const BATCH: u64 = 200;
+const BATCH: u64 = 50;
 
 fn number(variable: &str, otherwise: u64) -> u64 {
     std::env::var(variable)
@@ -50,7 +50,8 @@ fn crate_of(root: &Path, start: u64, end: u64) -> PathBuf {
     let write = |path: PathBuf, text: &str| std::fs::write(path, text).expect("a file below the target directory");
     let manifest = format!(
         "[package]\nname = \"ftmb-random-programs\"\nversion = \"0.0.0\"\nedition = \"2024\"\n\n\
-         [dependencies]\nftmb = {{ path = {root:?} }}\n\n[workspace]\n"
+         [dependencies]\nftmb = {{ path = {root:?} }}\n\n[workspace]\n\n\
+         [profile.dev.package.ftmb-random-programs]\ndebug = false\n"
     );
     write(place.join("Cargo.toml"), &manifest);
     std::fs::copy(root.join("Cargo.lock"), place.join("Cargo.lock")).expect("the workspace has a lock file");

@@ -1,6 +1,7 @@
 //! What a generated crate runs: an annotated program with crashes beside the plain one. Copied into the crate as it is.
 
 use ftmb::prelude::*;
+use ftmb::sync::{Shared, Walker};
 use ftmb::testing::{Crash, Group, Input, assert_deterministic, assert_recoverable};
 
 /// Where the number that a program is given lies in its packets, and where it writes its answer.
@@ -18,8 +19,24 @@ fn packet(number: u64) -> Vec<u8> {
     frame
 }
 
+/// Any program: what runs it is compiled once, not once for each.
+struct Any(Box<dyn Middlebox>);
+
+impl Shared for Any {
+    fn walk<'a>(&'a self, walker: &mut Walker<'a>) {
+        self.0.walk(walker);
+    }
+}
+
+impl Middlebox for Any {
+    fn process(&self, packet: &mut Packet<'_>, cx: &mut Context<'_>) -> Verdict {
+        self.0.process(packet, cx)
+    }
+}
+
 /// Runs the program of this seed; says what went wrong by panicking.
-pub fn check<M: Middlebox>(seed: u64, make: fn() -> M, mut plain: impl FnMut(u64) -> u64) {
+pub fn check(seed: u64, make: fn() -> Box<dyn Middlebox>, plain: &mut dyn FnMut(u64) -> u64) {
+    let make = move || Any(make());
     println!("program {seed}");
     let numbers: Vec<u64> = (0..60).map(|i: u64| (seed + i).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> (20 + i % 40)).collect();
     let expected: Vec<u64> = numbers.iter().map(|number| plain(*number)).collect();
@@ -37,7 +54,7 @@ pub fn check<M: Middlebox>(seed: u64, make: fn() -> M, mut plain: impl FnMut(u64
 }
 
 /// What an annotated program answers on one core.
-fn outputs<M: Middlebox>(seed: u64, make: fn() -> M, numbers: &[u64], crashes: u64) -> Vec<u64> {
+fn outputs(seed: u64, make: impl Fn() -> Any + 'static, numbers: &[u64], crashes: u64) -> Vec<u64> {
     let run = || -> Result<Vec<u64>, ftmb::testing::GroupError> {
         let mut group = Group::seeded(1, seed, make)?;
         for (at, number) in numbers.iter().enumerate() {
