@@ -81,6 +81,17 @@ impl Twice {
         (after, first, second, self.v.drain(..).count() + self.v.len())
     }
 
+    /// A receiver that is taken by value is read before its operands are evaluated.
+    fn received(&self) -> (u64, u64, u32) {
+        self.total = 5;
+        let sum = self.total.wrapping_add(u64::from(self.next()));
+        let largest = self.total.max({
+            self.total = 1;
+            3
+        });
+        (sum, largest, self.v.first().copied().unwrap_or(self.next()))
+    }
+
     fn maps(&self, key: u8) -> u32 {
         if self.plain.contains_key(&key) {
             self.plain.remove(&key);
@@ -149,6 +160,11 @@ impl Middlebox for Twice {
 fn arguments_are_evaluated_in_the_order_they_are_written() {
     let twice = Twice::new();
     assert_eq!(twice.in_order(), (0, 1, 3, 3), "the argument of the first `unwrap_or` is evaluated though not needed");
+}
+
+#[test]
+fn a_receiver_is_read_before_its_operands_change_it() {
+    assert_eq!(Twice::new().received(), (11, 6, 1));
 }
 
 #[test]

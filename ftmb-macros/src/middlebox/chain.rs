@@ -45,17 +45,35 @@ pub(super) fn rewrite(rewriter: &mut Rewriter<'_>, expr: &mut Expr, place: bool)
     }
     let span = Span::mixed_site().located_at(root.span);
     let lent = head && !rewriter.reports && lending::certainly_lends(expr);
+    let receives = is_receiver(expr);
     let mut hoisted = Vec::new();
     lower(rewriter, expr, &mut hoisted, true, &through_cell);
     rewriter.iterated = iterated;
     let access = if lent { rewriter.probe_of_lent(&root) } else { rewriter.probe(&root) };
     let cell = cell(span);
-    let body = quote_spanned! {span=>
+    let reach = quote_spanned! {span=>
         #[allow(unused_mut)]
         let mut #cell = #access;
-        #expr
     };
-    *expr = wrap(&hoisted, &body, span, false);
+    *expr = if receives && !hoisted.is_empty() {
+        // A receiver that is taken by value is read before the operands are evaluated, which may change it.
+        let call = wrap(&hoisted, &expr.to_token_stream(), span, false);
+        Expr::Verbatim(quote_spanned!(span=> ({ #reach #cell.__ftmb_receive(); #call })))
+    } else {
+        wrap(&hoisted, &quote_spanned!(span=> #reach #expr), span, false)
+    };
+}
+
+/// Whether the field at the root of a chain is what a method is called on.
+fn is_receiver(chain: &Expr) -> bool {
+    let mut link = chain;
+    while let Some(next) = base(link) {
+        if is_root(next) {
+            return matches!(link, Expr::MethodCall(_));
+        }
+        link = next;
+    }
+    false
 }
 
 /// How many links the chain has after the first call whose result does not borrow from the field, if an argument of one of

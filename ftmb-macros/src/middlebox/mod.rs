@@ -99,7 +99,7 @@ fn expand(block: &mut ItemImpl, options: &Options, errors: &Errors) {
                     let private = options.private(function.sig.ident.span());
                     let import = quote_spanned! {Span::mixed_site()=>
                         #[allow(unused_imports)]
-                        use #private::{Iterated as _, ViaGuard as _, ViaReference as _};
+                        use #private::{Iterated as _, Received as _, ViaGuard as _, ViaReference as _};
                     };
                     function.block.stmts.insert(0, syn::Stmt::Item(syn::Item::Verbatim(import)));
                 }

@@ -188,12 +188,14 @@ impl<'a> Rewriter<'a> {
 
     /// `Self(value, value)`: as a literal.
     pub(super) fn tuple_literal(&mut self, literal: &mut ExprCall, path: &Path) {
+        let replaces_maps = std::mem::replace(&mut self.replaces_maps, false);
         for (index, argument) in literal.args.iter_mut().enumerate() {
             self.visit_expr_mut(argument);
             let constructor = hidden("init", &field_name(None, index), argument.span());
             let call = quote_spanned!(argument.span()=> #path::#constructor(#argument));
             *argument = Expr::Verbatim(call);
         }
+        self.replaces_maps = replaces_maps;
     }
 
     /// `self.field = value` and `self.field += value`, in all their forms. False if the left side is no field of `self`.

@@ -58,7 +58,7 @@ pub(super) fn expand(shared: &Shared) -> TokenStream {
     usable
         .make_where_clause()
         .predicates
-        .push(syn::parse_quote!(for<'__ftmb> #name #type_generics: Send + Sync + Sized));
+        .push(syn::parse_quote!(for<'__ftmb> #name #type_generics: ::core::marker::Send + ::core::marker::Sync + ::core::marker::Sized));
     let (_, _, usable) = usable.split_for_impl();
     let (impl_generics, type_generics, where_clause) = generics.split_for_impl();
     quote! {
@@ -75,7 +75,6 @@ pub(super) fn expand(shared: &Shared) -> TokenStream {
                 #walk
             }
         }
-        #[diagnostic::do_not_recommend]
         impl #impl_generics #private::Shareable for #name #type_generics #usable {
             type Kind = #private::Locks;
             type Stored = Self;

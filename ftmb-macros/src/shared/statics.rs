@@ -20,7 +20,8 @@ pub(super) fn shared(arguments: TokenStream, mut item: ItemStatic) -> TokenStrea
     if let Ok(value) = syn::parse2(drop_in.replace(item.expr.to_token_stream())) {
         *item.expr = value;
     }
-    let cfgs: Vec<Attribute> = item.attrs.iter().filter(|attribute| attribute.path().is_ident("cfg")).cloned().collect();
+    let cfgs: Vec<Attribute> =
+        item.attrs.iter().filter(|attribute| attribute.path().is_ident("cfg")).cloned().collect();
     let imports = drop_in.keep_imports(&cfgs);
     let name = field_name(Some(&item.ident), 0);
     let (ty, value) = value(&item);

@@ -49,7 +49,7 @@ fn reason(segments: &[&str]) -> Option<(&'static str, &'static str, &'static str
         ["std", "time", "SystemTime"] => {
             ("a moment of a real clock", "replay reads another one", "use `ftmb::time::SystemTime`")
         }
-        [.., "File" | "TcpStream" | "TcpListener" | "UdpSocket" | "UnixStream" | "JoinHandle"] | [.., "mpsc", _] => (
+        [.., "File" | "TcpStream" | "TcpListener" | "UdpSocket" | "UnixStream" | "JoinHandle"] => (
             "something of this process",
             "the process that takes over does not have it",
             "hold what describes it, and use it outside of packet code",

@@ -1,7 +1,9 @@
 impl Nat {
     fn process(&self) -> u64 {
         #[allow(unused_imports)]
-        use ::ftmb::__private::{Iterated as _, ViaGuard as _, ViaReference as _};
+        use ::ftmb::__private::{
+            Iterated as _, Received as _, ViaGuard as _, ViaReference as _,
+        };
         ({
             *::ftmb::__private::Probe::new(&self.generation).__ftmb_update() = 1;
         });

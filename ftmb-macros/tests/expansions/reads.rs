@@ -1,7 +1,9 @@
 impl Nat {
     fn process(&self) -> u64 {
         #[allow(unused_imports)]
-        use ::ftmb::__private::{Iterated as _, ViaGuard as _, ViaReference as _};
+        use ::ftmb::__private::{
+            Iterated as _, Received as _, ViaGuard as _, ViaReference as _,
+        };
         let total = (*::ftmb::__private::Probe::new(&self.generation).__ftmb_access())
             + ({
                 #[allow(unused_mut)]
@@ -9,13 +11,14 @@ impl Nat {
                     .__ftmb_access();
                 (*__ftmb_field).len()
             }) as u64;
-        (match (self.next(),) {
-            (__ftmb_0,) => {
-                #[allow(unused_mut)]
-                let mut __ftmb_field = ::ftmb::__private::Probe::new(&self.names)
-                    .__ftmb_access();
-                (*__ftmb_field).push(__ftmb_0)
-            }
+        ({
+            #[allow(unused_mut)]
+            let mut __ftmb_field = ::ftmb::__private::Probe::new(&self.names)
+                .__ftmb_access();
+            __ftmb_field.__ftmb_receive();
+            (match (self.next(),) {
+                (__ftmb_0,) => (*__ftmb_field).push(__ftmb_0),
+            })
         });
         let first = ({
             #[allow(unused_mut)]

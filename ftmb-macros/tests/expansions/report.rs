@@ -1,7 +1,9 @@
 impl Middlebox for Nat {
     fn report(&self, metrics: &mut Metrics) {
         #[allow(unused_imports)]
-        use ::ftmb::__private::{Iterated as _, ViaGuard as _, ViaReference as _};
+        use ::ftmb::__private::{
+            Iterated as _, Received as _, ViaGuard as _, ViaReference as _,
+        };
         metrics.gauge("n", (*::ftmb::__private::Probe::new(&self.n).__ftmb_peek()));
     }
 }

@@ -22,7 +22,24 @@ impl<'a, T: State + Copy> CopyCell<'a, T> {
     pub(super) fn new(cell: &'a Tracked<T>) -> Self {
         Self { cell, value: OnceCell::new(), write: None }
     }
+
+    /// Reads the value now, before the operands of the method that it is the receiver of.
+    #[inline]
+    #[track_caller]
+    pub fn __ftmb_receive(&self) {
+        let _: &T = self;
+    }
 }
+
+/// Whatever else a method is called on stays as it is until the call: only [`CopyCell`] is taken by value.
+pub trait Received {
+    /// Nothing.
+    #[inline(always)]
+    fn __ftmb_receive(&self) {}
+}
+
+#[diagnostic::do_not_recommend]
+impl<T: ?Sized> Received for T {}
 
 impl<T: State + Copy> Deref for CopyCell<'_, T> {
     type Target = T;
