@@ -9,6 +9,7 @@ mod generator;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::{Duration, Instant};
 
 use generator::Program;
 
@@ -35,10 +36,26 @@ fn run(start: u64, end: u64) {
     let place = crate_of(root, start, end);
     let mut cargo = Command::new(env!("CARGO"));
     cargo.args(["run", "--offline", "--quiet", "--manifest-path"]).arg(place.join("Cargo.toml"));
-    let output = cargo.arg("--target-dir").arg(target).env("RUST_BACKTRACE", "0").output().expect("cargo runs");
-    let (said, errors) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    cargo.arg("--target-dir").arg(target).env("RUST_BACKTRACE", "0");
+    let [out, err] = ["stdout", "stderr"].map(|name| place.join(name));
+    let file = |path: &Path| std::fs::File::create(path).expect("a file below the target directory");
+    let mut child = cargo.stdout(file(&out)).stderr(file(&err)).spawn().expect("cargo runs");
+    // Two cores that wait for each other would wait for ever.
+    let given_up = Instant::now() + Duration::from_secs(300 + 10 * (end - start));
+    let status = loop {
+        match child.try_wait().expect("a child of this process") {
+            Some(status) => break Some(status),
+            None if Instant::now() > given_up => {
+                child.kill().and_then(|()| child.wait()).expect("a child of this process");
+                break None;
+            }
+            None => std::thread::sleep(Duration::from_millis(50)),
+        }
+    };
+    let [said, errors] = [out, err].map(|path| std::fs::read_to_string(path).unwrap_or_default());
     let last = said.lines().last().unwrap_or("(no program has run)");
-    assert!(output.status.success(), "{last}, in {}:\n{errors}", place.display());
+    let status = status.unwrap_or_else(|| panic!("hangs behind {last}, in {}:\n{errors}", place.display()));
+    assert!(status.success(), "{last}, in {}:\n{errors}", place.display());
     assert_eq!(said.lines().count() as u64, end - start, "{said}\n{errors}");
 }
 

@@ -217,7 +217,8 @@ mod tests {
     use super::*;
 
     fn cause(values: [Vec<u8>; 5]) -> Cause {
-        let around = Surroundings { mapped: vec![0x7000_0000_0000..0x7000_0100_0000], wall: 1_700_000_000_000_000_000 };
+        let mapped = std::iter::once(0x7000_0000_0000..0x7000_0100_0000).collect();
+        let around = Surroundings { mapped, wall: 1_700_000_000_000_000_000 };
         let sample = |(run, bytes): (usize, &'static [u8])| Sample {
             bytes,
             during: (run as u64 * 10_000_000_000, run as u64 * 10_000_000_000 + 1_000_000),
