@@ -8,9 +8,10 @@ use proc_macro2::{Span, TokenStream};
 use quote::{ToTokens, format_ident, quote_spanned};
 use syn::spanned::Spanned;
 use syn::visit_mut::VisitMut;
-use syn::{Expr, ExprReference, Ident};
+use syn::{Expr, ExprCall, ExprMethodCall, ExprReference, Ident};
 
 use super::lending::{self, Mentions};
+use super::operands;
 use super::rewrite::Rewriter;
 use super::shape::{Root, Shape, base, base_mut, is_root, is_self, root};
 
@@ -167,6 +168,10 @@ pub(super) fn lower(
     if let Some(base) = base_mut(expr) {
         lower(rewriter, base, hoisted, hoist_arguments, reach);
     }
+    if hoist_arguments && let Expr::MethodCall(ExprMethodCall { args, .. }) | Expr::Call(ExprCall { args, .. }) = &*expr
+    {
+        operands::refuse_changed_locals(args, rewriter.errors);
+    }
     let mut operand = |operand: &mut Expr| {
         if hoist_arguments {
             let value = hoist(rewriter, operand, hoisted);
@@ -197,7 +202,7 @@ pub(super) fn hoist(rewriter: &mut Rewriter<'_>, operand: &mut Expr, hoisted: &m
 }
 
 /// Whether evaluating `expr` can neither touch state nor have an effect. Closures count: they run where they are called.
-fn is_simple(expr: &Expr) -> bool {
+pub(super) fn is_simple(expr: &Expr) -> bool {
     match expr {
         Expr::Lit(_) | Expr::Path(_) | Expr::Closure(_) | Expr::Infer(_) => true,
         Expr::Field(inner) => !is_self(&inner.base) && is_simple(&inner.base),

@@ -11,6 +11,7 @@ mod hidden;
 mod known_macros;
 mod lending;
 mod maps;
+mod operands;
 mod refused;
 mod rewrite;
 mod shape;

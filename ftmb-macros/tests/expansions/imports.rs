@@ -17,17 +17,18 @@ impl Nat {
 }
 impl ::ftmb::__private::Shared for Nat
 where
-    for<'__ftmb> Nat: Send + Sync + Sized,
+    for<'__ftmb> Nat: ::core::marker::Send + ::core::marker::Sync
+        + ::core::marker::Sized,
 {
     fn walk<'__ftmb>(&'__ftmb self, walker: &mut ::ftmb::__private::Walker<'__ftmb>) {
         let _ = &walker;
         walker.field("flows", &self.flows);
     }
 }
-#[diagnostic::do_not_recommend]
 impl ::ftmb::__private::Shareable for Nat
 where
-    for<'__ftmb> Nat: Send + Sync + Sized,
+    for<'__ftmb> Nat: ::core::marker::Send + ::core::marker::Sync
+        + ::core::marker::Sized,
 {
     type Kind = ::ftmb::__private::Locks;
     type Stored = Self;

@@ -38,7 +38,9 @@ where
 impl<T> ::ftmb::__private::Shared for Nat<T>
 where
     T: ::ftmb::__private::Plain,
-    for<'__ftmb> Nat<T>: Send + Sync + Sized,
+    for<'__ftmb> Nat<
+        T,
+    >: ::core::marker::Send + ::core::marker::Sync + ::core::marker::Sized,
 {
     fn walk<'__ftmb>(&'__ftmb self, walker: &mut ::ftmb::__private::Walker<'__ftmb>) {
         let _ = &walker;
@@ -47,11 +49,12 @@ where
         #[cfg(unix)] walker.field("type", &self.r#type);
     }
 }
-#[diagnostic::do_not_recommend]
 impl<T> ::ftmb::__private::Shareable for Nat<T>
 where
     T: ::ftmb::__private::Plain,
-    for<'__ftmb> Nat<T>: Send + Sync + Sized,
+    for<'__ftmb> Nat<
+        T,
+    >: ::core::marker::Send + ::core::marker::Sync + ::core::marker::Sized,
 {
     type Kind = ::ftmb::__private::Locks;
     type Stored = Self;

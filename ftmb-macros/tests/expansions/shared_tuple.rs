@@ -25,19 +25,22 @@ impl<T> ::ftmb::__private::Shared for Pair<T>
 where
     T: Clone,
     T: ::ftmb::__private::Plain,
-    for<'__ftmb> Pair<T>: Send + Sync + Sized,
+    for<'__ftmb> Pair<
+        T,
+    >: ::core::marker::Send + ::core::marker::Sync + ::core::marker::Sized,
 {
     fn walk<'__ftmb>(&'__ftmb self, walker: &mut ::ftmb::__private::Walker<'__ftmb>) {
         let _ = &walker;
         walker.field("0", &self.0);
     }
 }
-#[diagnostic::do_not_recommend]
 impl<T> ::ftmb::__private::Shareable for Pair<T>
 where
     T: Clone,
     T: ::ftmb::__private::Plain,
-    for<'__ftmb> Pair<T>: Send + Sync + Sized,
+    for<'__ftmb> Pair<
+        T,
+    >: ::core::marker::Send + ::core::marker::Sync + ::core::marker::Sized,
 {
     type Kind = ::ftmb::__private::Locks;
     type Stored = Self;
