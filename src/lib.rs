@@ -28,7 +28,7 @@ pub use cli::CommandError;
 pub use error::{Error, Result};
 pub use ftmb_macros::{State, instrument, middlebox, shared, state};
 pub use ftmb_runtime::state::State;
-pub use ftmb_runtime::{collections, context, middlebox as middleboxes, packet, rng, sync, time};
+pub use ftmb_runtime::{collections, context, middlebox as middleboxes, offload, packet, rng, sync, time};
 
 /// What a middlebox needs, in one import.
 pub mod prelude {

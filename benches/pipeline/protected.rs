@@ -18,6 +18,7 @@ use ftmb_runtime::flip::FlipRequest;
 use ftmb_runtime::instance::Instance;
 use ftmb_runtime::log::Bell;
 use ftmb_runtime::middlebox::Middlebox;
+use ftmb_runtime::offload::Offload;
 use ftmb_runtime::packet::{Packet, PortId, Verdict};
 use ftmb_runtime::sync::{Shared, Walker};
 use ftmb_runtime::worker::{Bells, CoreLogs, CoreStart, INPUT_MARK, Polling, Worker, first_point};
@@ -187,7 +188,8 @@ impl<M: Middlebox> Pipeline for Protected<M> {
 
     #[inline]
     fn take(&mut self, port: PortId, bytes: &[u8]) -> bool {
-        let taken = self.input.take(0, true, Received { port, source: self.taken + 1, bytes });
+        let taken =
+            self.input.take(0, true, Received { port, source: self.taken + 1, offload: Offload::default(), bytes });
         self.taken += u64::from(taken);
         taken
     }

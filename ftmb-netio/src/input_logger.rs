@@ -30,12 +30,13 @@ use lane::{Appended, Lane};
 /// use ftmb_netio::group_record::{Birth, GroupRecord};
 /// use ftmb_netio::input_logger::InputLogger;
 /// use ftmb_netio::port::Received;
+/// use ftmb_runtime::offload::Offload;
 /// use ftmb_runtime::packet::PortId;
 /// let record = GroupRecord::anonymous(Birth::now(1, 0))?;
 /// let logs = GroupLogs::anonymous(1, LogSizes::smallest(), 0)?;
 /// let mut logger = InputLogger::attach(record, &logs, &[vec![PortId(0)]])?; // one port object that serves port 0
 /// logger.begin_batch();
-/// assert!(logger.take(0, true, Received { port: PortId(0), source: 1, bytes: b"frame" }));
+/// assert!(logger.take(0, true, Received { port: PortId(0), source: 1, offload: Offload::default(), bytes: b"frame" }));
 /// assert_eq!(logs.input[0].tail(), 0, "not yet published");
 /// logger.publish();
 /// assert!(logs.input[0].tail() > 0);

@@ -10,6 +10,7 @@ use crate::context::{Context, EMIT_BYTES, EMIT_FRAMES, Emitted};
 use crate::frame::{InHeader, KIND_CONTROL, KIND_CONTROL_ERROR, KIND_PACKET, OUT_HEADER, OutHeader};
 use crate::log::{FRAME_HEADER, FrameWriter, MAX_PAYLOAD};
 use crate::middlebox::Middlebox;
+use crate::offload::Offload;
 use crate::packet::{Packet, PortId, Verdict};
 use crate::recorder::Core;
 use crate::time::Instant;
@@ -76,16 +77,18 @@ impl Lane {
         let space = space.expect("the worker checked that there is room");
         let (head, room) = space.split_at_mut(OUT_HEADER);
         let arrival = Instant::from_nanos(core.now.get().arrival);
-        let mut packet = Packet::new(room, bytes, PortId(input.port.get()), arrival, input.flow_hash.get());
+        let mut packet = Packet::new(room, bytes, PortId(input.port.get()), arrival, input.flow_hash.get())
+            .with_offload(Offload::from_bytes(input.offload));
         let verdict = middlebox.process(&mut packet, &mut Context::new(core, &mut self.emitted));
         let origin = Origin { input, need_in, need_det: core.needed() };
         if let Verdict::Forward(port) = verdict {
-            let (start, end) = packet.extent();
+            let ((start, end), offload) = (packet.extent(), packet.offload());
             self.ordinal += 1;
-            self.hash = chain::extend(self.hash, port.0, &room[start..end]);
+            self.hash = chain::extend(self.hash, port.0, offload, &room[start..end]);
             // In place: a header built elsewhere and copied would be read back before its stores have left the store buffer.
             let header = OutHeader::mut_from_bytes(head).expect("as long as a header");
             *header = origin.header(port, self.ordinal, self.hash, end - start, start);
+            header.input.offload = offload.to_bytes();
             self.out.commit(KIND_PACKET, 0, OUT_HEADER + end);
         }
         self.send_emitted(&origin);
@@ -156,8 +159,9 @@ impl Lane {
 
     fn append(&mut self, origin: &Origin<'_>, kind: u8, port: PortId, bytes: &[u8]) {
         self.ordinal += 1;
-        self.hash = chain::extend(self.hash, port.0, bytes);
-        let header = origin.header(port, self.ordinal, self.hash, bytes.len(), 0);
+        self.hash = chain::extend(self.hash, port.0, Offload::default(), bytes);
+        let mut header = origin.header(port, self.ordinal, self.hash, bytes.len(), 0);
+        header.input.offload = Offload::default().to_bytes();
         let appended = self.out.append(kind, 0, &[header.as_bytes(), bytes]);
         appended.expect("the worker checked that there is room");
     }

@@ -27,6 +27,7 @@ pub mod instance;
 mod lane;
 pub mod log;
 pub mod middlebox;
+pub mod offload;
 pub mod packet;
 pub mod recorder;
 pub mod release;

@@ -4,6 +4,7 @@
 
 use std::fmt;
 
+use crate::offload::Offload;
 use crate::time::Instant;
 
 /// Bytes by which a packet may grow at its front, and again at its back.
@@ -100,6 +101,7 @@ pub struct Packet<'a> {
     port: PortId,
     arrival: Instant,
     flow_hash: u32,
+    offload: Offload,
 }
 
 impl fmt::Debug for Packet<'_> {
@@ -132,7 +134,38 @@ impl<'a> Packet<'a> {
     pub fn new(space: &'a mut [u8], bytes: &[u8], port: PortId, arrival: Instant, flow_hash: u32) -> Packet<'a> {
         assert!(space.len() >= Packet::space_for(bytes.len()), "space for a packet and its room");
         space[..bytes.len()].copy_from_slice(bytes);
-        Packet { start: 0, end: bytes.len(), shiftable: ROOM, space, port, arrival, flow_hash }
+        Packet {
+            start: 0,
+            end: bytes.len(),
+            shiftable: ROOM,
+            space,
+            port,
+            arrival,
+            flow_hash,
+            offload: Offload::default(),
+        }
+    }
+
+    /// The same packet with what its interface said of it.
+    #[inline]
+    #[must_use]
+    pub fn with_offload(self, offload: Offload) -> Packet<'a> {
+        Packet { offload, ..self }
+    }
+
+    /// What the stack that sent it left for the interface to do: the checksum may be [partial](crate::offload::Checksum::Partial),
+    /// and one packet may stand for several segments. It leaves as it came, positions moved along with
+    /// [`prepend`](Self::prepend) and [`trim_front`](Self::trim_front).
+    #[inline]
+    pub fn offload(&self) -> Offload {
+        self.offload
+    }
+
+    /// Says something else of the packet: after its headers were changed in a way that moves the transport header other than by
+    /// growing at the front, or after the checksum was completed.
+    #[inline]
+    pub fn set_offload(&mut self, offload: Offload) {
+        self.offload = offload;
     }
 
     /// Bytes of space that a packet of this length needs.
@@ -169,6 +202,7 @@ impl<'a> Packet<'a> {
             return Err(RoomError { wanted: n, left: self.start + self.shiftable });
         }
         self.start -= n;
+        self.offload = self.offload.moved(n as isize);
         let grown = &mut self.space[self.start..self.start + n];
         grown.fill(0);
         Ok(grown)
@@ -176,7 +210,9 @@ impl<'a> Packet<'a> {
 
     /// Cuts `n` bytes (at most all) off the front.
     pub fn trim_front(&mut self, n: usize) {
-        self.start = (self.start + n).min(self.end);
+        let cut = n.min(self.end - self.start);
+        self.start += cut;
+        self.offload = self.offload.moved(-(cut as isize));
     }
 
     /// Grows the packet by `n` bytes at its back and returns them, zero.

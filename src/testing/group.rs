@@ -13,6 +13,7 @@ use ftmb_runtime::checkpoint::{CorePoint, Delta};
 use ftmb_runtime::flip::FlipRequest;
 use ftmb_runtime::instance::{Instance, InstanceError};
 use ftmb_runtime::middlebox::Middlebox;
+use ftmb_runtime::offload::Offload;
 use ftmb_runtime::packet::PortId;
 use ftmb_runtime::worker::{CoreLogs, CoreStart, OldLog, first_point};
 use rand::rngs::SmallRng;
@@ -184,7 +185,7 @@ impl<M: Middlebox> Group<M> {
     /// Sends a packet in by a port. If the cores' logs are full, checkpoints are taken until there is room.
     pub fn send(&mut self, port: PortId, bytes: &[u8]) {
         self.input.begin_batch();
-        let frame = Received { port, source: self.sent + 1, bytes };
+        let frame = Received { port, source: self.sent + 1, offload: Offload::default(), bytes };
         while !self.input.take(0, true, frame) {
             self.input.publish();
             // A crashed group makes no room; its test has to recover it first.

@@ -16,6 +16,7 @@ use ftmb_runtime::frame::{KIND_CONTROL, KIND_PACKET, split_out};
 use ftmb_runtime::instance::{Instance, InstanceError};
 use ftmb_runtime::log::{Log, LogKind, LogSpec};
 use ftmb_runtime::middlebox::Middlebox;
+use ftmb_runtime::offload::Offload;
 use ftmb_runtime::packet::PortId;
 use ftmb_runtime::worker::{CoreLogs, CoreStart, INPUT_MARK, OldLog, first_point};
 
@@ -159,7 +160,11 @@ impl Feeder {
             let taken = match input {
                 Input::Packet(port, bytes) => {
                     self.sent += 1;
-                    self.logger.take(0, true, Received { port: *port, source: self.sent, bytes })
+                    self.logger.take(
+                        0,
+                        true,
+                        Received { port: *port, source: self.sent, offload: Offload::default(), bytes },
+                    )
                 }
                 Input::Tick => self.logger.tick(0),
                 Input::Control(request) => {

@@ -98,6 +98,7 @@ impl Lane {
             wall: wall.into(),
             flow_hash: flow_hash.into(),
             port: frame.port.0.into(),
+            offload: frame.offload.to_bytes(),
             ..InHeader::default()
         };
         space[..IN_HEADER].copy_from_slice(header.as_bytes());

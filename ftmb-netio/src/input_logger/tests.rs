@@ -1,5 +1,6 @@
 use etherparse::PacketBuilder;
 use ftmb_runtime::frame::{KIND_PACKET, split_in};
+use ftmb_runtime::offload::Offload;
 use ftmb_runtime::packet::PortId;
 use proptest::prelude::*;
 
@@ -55,7 +56,7 @@ fn offer(logger: &mut InputLogger, object: usize, from: u64, to: u64) {
     for source in from..=to {
         let port = PortId(if object == 0 { (source % 2) as u16 } else { 2 });
         let bytes = frame(source + 100 * object as u64, 20);
-        assert!(logger.take(object, true, Received { port, source, bytes: &bytes }));
+        assert!(logger.take(object, true, Received { port, source, offload: Offload::default(), bytes: &bytes }));
     }
 }
 
@@ -116,19 +117,23 @@ fn a_full_log_holds_off_ports_that_keep_and_drops_at_the_door_of_others() {
     logger.begin_batch();
     let refused = loop {
         source += 1;
-        if !logger.take(0, true, Received { port: PortId(0), source, bytes: &bytes }) {
+        if !logger.take(0, true, Received { port: PortId(0), source, offload: Offload::default(), bytes: &bytes }) {
             break source;
         }
     };
     assert!(logger.was_full() && !logger.was_full());
-    assert!(logger.take(1, false, Received { port: PortId(2), source: 1, bytes: &bytes }));
+    assert!(logger.take(1, false, Received { port: PortId(2), source: 1, offload: Offload::default(), bytes: &bytes }));
     assert_eq!(record.stat(Stat::DroppedAtDoor), 1);
     logger.publish();
     assert_eq!(all(&logs, 0..2), (1..refused).collect::<Vec<_>>());
     let core = FlowHash::core(logger.hash.of(&bytes), CORES);
     assert!(logs.input[core].used() > logs.input[core].capacity() - 2000);
     logs.input[core].trim(logs.input[core].tail());
-    assert!(logger.take(0, true, Received { port: PortId(0), source: refused, bytes: &bytes }));
+    assert!(logger.take(
+        0,
+        true,
+        Received { port: PortId(0), source: refused, offload: Offload::default(), bytes: &bytes }
+    ));
 }
 
 #[test]
@@ -138,7 +143,7 @@ fn much_is_published_before_the_batch_ends() {
     let bytes = frame(1, 1400);
     logger.begin_batch();
     for source in 1..=300 {
-        assert!(logger.take(0, true, Received { port: PortId(0), source, bytes: &bytes }));
+        assert!(logger.take(0, true, Received { port: PortId(0), source, offload: Offload::default(), bytes: &bytes }));
     }
     let core = FlowHash::core(logger.hash.of(&bytes), CORES);
     assert!(logs.input[core].tail() >= logs.input[core].capacity() / 4);

@@ -3,6 +3,7 @@
 
 use ftmb_runtime::frame::{KIND_PADDING, split_out};
 use ftmb_runtime::log::{FrameReader, Log, WordReader};
+use ftmb_runtime::offload::Offload;
 use ftmb_runtime::packet::PortId;
 use ftmb_runtime::release::{Cursor, Tables};
 
@@ -219,6 +220,7 @@ impl Lane {
                     ordinal,
                     source: input_header.source.get(),
                     arrival: input_header.arrival.get(),
+                    offload: Offload::from_bytes(input_header.offload),
                     bytes,
                 };
                 let length = bytes.len() as u64;

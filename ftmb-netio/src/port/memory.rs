@@ -9,6 +9,7 @@
 
 use ftmb_runtime::frame::{KIND_CONTROL, KIND_PACKET, PORT_HEADER, PortHeader, split_port};
 use ftmb_runtime::log::{FrameReader, FrameWriter, Log};
+use ftmb_runtime::offload::Offload;
 use ftmb_runtime::packet::PortId;
 use zerocopy::IntoBytes;
 
@@ -22,6 +23,7 @@ use crate::group_record::{GroupRecord, MAX_CORES};
 /// use ftmb_netio::group_record::{Birth, GroupRecord};
 /// use ftmb_netio::port::memory::{MemoryPeer, MemoryPort};
 /// use ftmb_netio::port::{Port, Sent};
+/// use ftmb_runtime::offload::Offload;
 /// use ftmb_runtime::packet::PortId;
 /// let record = GroupRecord::anonymous(Birth::now(1, 0))?;
 /// let [incoming, outgoing] = GroupLogs::anonymous(1, LogSizes::smallest(), 0)?.ports.expect("with ports");
@@ -31,7 +33,7 @@ use crate::group_record::{GroupRecord, MAX_CORES};
 /// let source = peer.send(PortId(3), b"ping").expect("room");
 /// peer.flush();
 /// port.receive(0, 32, &mut |frame| (frame.port, frame.source, frame.bytes) == (PortId(3), source, b"ping"))?;
-/// port.send(&Sent { port: PortId(1), core: 0, ordinal: 1, source, arrival: 7, bytes: b"pong" })?;
+/// port.send(&Sent { port: PortId(1), core: 0, ordinal: 1, source, arrival: 7, offload: Offload::default(), bytes: b"pong" })?;
 /// port.flush()?;
 /// let mut seen = Vec::new();
 /// peer.receive(32, |frame| seen.push((frame.source, frame.bytes.to_vec())))?;
@@ -83,7 +85,12 @@ impl Port for MemoryPort {
             let Some(frame) = self.input.peek()? else { return Ok(taken) };
             let next = frame.next;
             if let Some((header, bytes)) = split_port(frame.payload) {
-                let received = Received { port: PortId(header.port.get()), source: frame.position + 1, bytes };
+                let received = Received {
+                    port: PortId(header.port.get()),
+                    source: frame.position + 1,
+                    offload: Offload::default(),
+                    bytes,
+                };
                 if !take(received) {
                     return Ok(taken);
                 }
@@ -297,7 +304,15 @@ mod tests {
     fn what_a_killed_gateway_flushed_and_sends_again_is_marked() {
         let (record, [incoming, outgoing]) = pair();
         let mut peer = MemoryPeer::attach(record.clone(), &incoming, &outgoing).expect("whole");
-        let frame = |ordinal| Sent { port: PortId(0), core: 0, ordinal, source: 1, arrival: 1, bytes: b"x" };
+        let frame = |ordinal| Sent {
+            port: PortId(0),
+            core: 0,
+            ordinal,
+            source: 1,
+            arrival: 1,
+            offload: Offload::default(),
+            bytes: b"x",
+        };
         let mut port = MemoryPort::attach(record.clone(), &incoming, &outgoing).expect("whole");
         assert!(port.send(&frame(1)).expect("whole"));
         port.flush().expect("whole");
@@ -318,7 +333,15 @@ mod tests {
         let (record, [incoming, outgoing]) = pair();
         let mut peer = MemoryPeer::attach(record.clone(), &incoming, &outgoing).expect("whole");
         let mut port = MemoryPort::attach(record, &incoming, &outgoing).expect("whole");
-        let frame = |ordinal| Sent { port: PortId(0), core: 0, ordinal, source: 1, arrival: 1, bytes: b"x" };
+        let frame = |ordinal| Sent {
+            port: PortId(0),
+            core: 0,
+            ordinal,
+            source: 1,
+            arrival: 1,
+            offload: Offload::default(),
+            bytes: b"x",
+        };
         assert!(port.send(&frame(1)).expect("whole") && port.answered(&frame(2)).expect("whole"));
         port.flush().expect("whole");
         let mut seen = Vec::new();
@@ -332,7 +355,15 @@ mod tests {
         let mut peer = MemoryPeer::attach(record.clone(), &incoming, &outgoing).expect("whole");
         let mut port = MemoryPort::attach(record, &incoming, &outgoing).expect("whole");
         let bytes = [0; 1000];
-        let frame = Sent { port: PortId(0), core: 0, ordinal: 1, source: 1, arrival: 1, bytes: &bytes };
+        let frame = Sent {
+            port: PortId(0),
+            core: 0,
+            ordinal: 1,
+            source: 1,
+            arrival: 1,
+            offload: Offload::default(),
+            bytes: &bytes,
+        };
         let mut sent = 0;
         while port.send(&frame).expect("whole") {
             sent += 1;

@@ -17,6 +17,7 @@ mod spec;
 
 use std::fmt::Debug;
 
+use ftmb_runtime::offload::Offload;
 use ftmb_runtime::packet::PortId;
 
 pub use error::{PortError, Truncated};
@@ -32,6 +33,8 @@ pub struct Received<'a> {
     pub port: PortId,
     /// Its position in the port's own numbering; never 0, increasing.
     pub source: u64,
+    /// What its sender left for the interface to do.
+    pub offload: Offload,
     /// The frame, from its Ethernet header on.
     pub bytes: &'a [u8],
 }
@@ -49,6 +52,8 @@ pub struct Sent<'a> {
     pub source: u64,
     /// The arrival of that input, in ns since the group was created.
     pub arrival: u64,
+    /// What is left for the interface to do.
+    pub offload: Offload,
     /// The frame, from its Ethernet header on.
     pub bytes: &'a [u8],
 }
@@ -60,6 +65,7 @@ pub struct Sent<'a> {
 /// ```
 /// use ftmb_netio::port::pcap::{PcapOptions, PcapPort};
 /// use ftmb_netio::port::{PcapSpec, Port, Sent};
+/// use ftmb_runtime::offload::Offload;
 /// use ftmb_runtime::packet::PortId;
 ///
 /// let directory = tempfile::tempdir()?;
@@ -67,7 +73,8 @@ pub struct Sent<'a> {
 /// let options = PcapOptions::default();
 ///
 /// let mut port = PcapPort::open(PortId(0), &PcapSpec::writing(&file), &options)?;
-/// let frame = Sent { port: PortId(0), core: 0, ordinal: 1, source: 1, arrival: 5, bytes: b"frame" };
+/// let offload = Offload::default();
+/// let frame = Sent { port: PortId(0), core: 0, ordinal: 1, source: 1, arrival: 5, offload, bytes: b"frame" };
 /// assert!(port.send(&frame)?);
 /// port.flush()?; // from here on the frame outlives this process
 /// drop(port);

@@ -241,7 +241,8 @@ impl Core {
             self.det.push(Word::write(self.index, self.count as u32).0);
             self.count += 1;
             self.point.ordinal += 1;
-            self.point.hash = ftmb_runtime::chain::extend(self.point.hash, 1, bytes);
+            self.point.hash =
+                ftmb_runtime::chain::extend(self.point.hash, 1, ftmb_runtime::offload::Offload::default(), bytes);
             let mut input = *header;
             input.port = 1.into();
             let header = OutHeader {

@@ -4,6 +4,7 @@
 
 use std::path::Path;
 
+use ftmb_runtime::offload::Offload;
 use ftmb_runtime::packet::PortId;
 
 use super::super::{Pace, PortError, Received};
@@ -69,7 +70,7 @@ impl Input {
                 let (file, recorded, wire) = (self.reader.path().display(), header.length, header.wire);
                 tracing::warn!(%file, source, recorded, wire, "capture has frames cut short; they enter as recorded");
             }
-            if !take(Received { port, source, bytes: self.reader.bytes(&header) }) {
+            if !take(Received { port, source, offload: Offload::default(), bytes: self.reader.bytes(&header) }) {
                 self.due = Some(due);
                 break;
             }

@@ -9,6 +9,7 @@ mod port;
 
 use std::path::Path;
 
+use ftmb_runtime::offload::Offload;
 use ftmb_runtime::packet::PortId;
 
 use super::*;
@@ -38,7 +39,7 @@ fn flat(path: &Path) -> PcapSpec {
 }
 
 fn sent(ordinal: u64, bytes: &[u8]) -> Sent<'_> {
-    Sent { port: ID, core: 0, ordinal, source: ordinal, arrival: ordinal * 1_000, bytes }
+    Sent { port: ID, core: 0, ordinal, source: ordinal, arrival: ordinal * 1_000, offload: Offload::default(), bytes }
 }
 
 /// Everything that a port hands in, at one time, in calls of `limit`.
