@@ -19,6 +19,7 @@ use std::ffi::OsString;
 use std::io::{ErrorKind, Write};
 
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
+use ftmb_netio::flow::OwnHash;
 
 use crate::config::Config;
 use crate::demo;
@@ -35,6 +36,8 @@ pub(crate) struct Program<'a> {
     pub(crate) name: &'a str,
     /// Constructs the middlebox once and returns the layout of its state.
     pub(crate) layout: &'a dyn Fn(&Config) -> Result<u64>,
+    /// The middlebox's own hash of flows.
+    pub(crate) flow_hash: OwnHash,
     /// What `demo` sends.
     pub(crate) scenario: Option<Box<dyn Scenario>>,
 }

@@ -111,7 +111,7 @@ impl<M: Middlebox> Group<M> {
         let record = GroupRecord::anonymous(Birth::now(cores, seed)).map_err(ftmb_netio::Error::from)?;
         let logs = GroupLogs::anonymous(cores, LogSizes::smallest(), 0)?;
         let every_port: Vec<PortId> = (0..16).map(PortId).collect();
-        let input = InputLogger::attach(record.clone(), &logs, &[every_port])?;
+        let input = InputLogger::attach(record.clone(), &logs, &[every_port])?.with_flow_hash(M::flow_hash);
         let delivered = Delivered::new(cores);
         let output = OutputLogger::new(record.clone(), logs.clone(), Box::new(delivered.clone()), None)?;
         let mut group = Group {

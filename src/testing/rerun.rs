@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Instant;
 
+use ftmb_netio::flow::OwnHash;
 use ftmb_netio::group_dir::{GroupLogs, LogSizes};
 use ftmb_netio::group_record::{Birth, GroupRecord, monotonic_ns};
 use ftmb_netio::input_logger::InputLogger;
@@ -68,7 +69,7 @@ impl<M: Middlebox> Recording<M> {
         let starts = points.into_iter().map(|point| CoreStart { point, old: None });
         let began = monotonic_ns();
         let cast = Cast::with_stacks(instance, &record, logs.iter().cloned().zip(starts).collect(), stack(schedule));
-        let mut feeder = Feeder::attach(&record, inputs)?;
+        let mut feeder = Feeder::attach(&record, inputs, M::flow_hash)?;
         let (before, after) = trace.split_at(trace.len() / 2);
         feeder.send(before);
         finish(&cast, &logs)?;
@@ -146,11 +147,11 @@ struct Feeder {
 }
 
 impl Feeder {
-    fn attach(record: &GroupRecord, input: Vec<Log>) -> Result<Feeder, GroupError> {
+    fn attach(record: &GroupRecord, input: Vec<Log>, own: OwnHash) -> Result<Feeder, GroupError> {
         let ckpt = log(LogKind::Ckpt, 0)?;
         let logs = GroupLogs { input, det: Vec::new(), out: Vec::new(), ckpt, ports: None };
         let every_port: Vec<PortId> = (0..16).map(PortId).collect();
-        let logger = InputLogger::attach(record.clone(), &logs, &[every_port])?;
+        let logger = InputLogger::attach(record.clone(), &logs, &[every_port])?.with_flow_hash(own);
         Ok(Feeder { logger, sent: 0, controls: 0 })
     }
 

@@ -32,7 +32,7 @@ fn content(source: u64) -> Vec<u8> {
 
 /// A judge who has seen ten frames with the positions 1 to 10 being sent.
 fn checker() -> Checker {
-    let mut checker = Checker::new(Box::new(Echo::default()), 1, 1);
+    let mut checker = Checker::new(Box::new(Echo::default()), FlowHash::new(1), 1);
     for source in 1..=10 {
         let frame = Frame::new(PortId(0), content(source), source);
         checker.sent(Sent { source, at: 100 * source, frame });
