@@ -13,6 +13,7 @@ mod select;
 mod signals;
 mod status;
 pub(crate) mod table;
+mod tap;
 mod up;
 
 use std::ffi::OsString;
@@ -64,6 +65,8 @@ enum Command {
     Checkpoint(select::Selection),
     /// Ask the middlebox of a running group, and print what it answers.
     Control(control::ControlOptions),
+    /// Stream what a running group takes in or sends, as a capture.
+    Tap(tap::TapOptions),
     /// Look into the files of a group.
     #[command(subcommand)]
     Log(LogCommand),
@@ -85,6 +88,7 @@ pub(crate) fn run(arguments: &[OsString], program: Program<'_>) -> Result<()> {
         Command::Failover(selection) => ask::failover(&selection, program.name),
         Command::Checkpoint(selection) => ask::checkpoint(&selection, program.name),
         Command::Control(options) => control::run(&options, program.name),
+        Command::Tap(options) => tap::run(&options, program.name),
         Command::Log(LogCommand::Dump(options)) => dump::run(&options),
     }
 }

@@ -12,6 +12,7 @@ mod lock;
 mod open;
 mod pacer;
 mod reader;
+mod stream;
 mod writer;
 
 #[cfg(test)]
@@ -27,6 +28,7 @@ use crate::uring::EngineChoice;
 pub(super) use format::PCAPNG;
 use input::Input;
 use lock::Lock;
+pub use stream::PcapStream;
 use writer::CaptureWriter;
 
 /// What happens to an output file that exists.
