@@ -23,7 +23,7 @@ mod identity;
 
 pub(crate) use damage::Damage;
 pub(crate) use flow::{Flow, Kind, Stage, Way};
-pub(crate) use flows::{Flows, NOISE, contradiction};
+pub(crate) use flows::{Flows, NOISE, contradiction, identify};
 pub(crate) use identity::{Draw, Identity};
 
 /// What a packet carries above IPv4.
