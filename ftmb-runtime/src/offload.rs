@@ -29,7 +29,9 @@ const ECN: u8 = 0x80;
 /// assert_eq!(Offload::from_bytes(offload.to_bytes()), offload);
 /// assert!(Offload::default().is_none());
 /// ```
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+///
+/// It may be kept in tracked variables, along with the bytes of a packet that is held back.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
 pub struct Offload {
     flags: u8,
     kind: u8,
@@ -38,6 +40,8 @@ pub struct Offload {
     start: u16,
     offset: u16,
 }
+
+crate::state::whole::whole_state! { Offload, "ftmb::offload::Offload"; }
 
 /// The state of a packet's transport checksum.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

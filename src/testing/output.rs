@@ -3,6 +3,7 @@
 use ftmb_netio::output_logger::{Outlet, Output as Released};
 use ftmb_runtime::frame::{KIND_CONTROL, KIND_PACKET};
 use ftmb_runtime::instance::InstanceError;
+use ftmb_runtime::offload::Offload;
 use ftmb_runtime::packet::PortId;
 
 /// Why a group in a test cannot go on.
@@ -67,6 +68,8 @@ pub struct Output {
     pub source: u64,
     /// `None`: a packet; else a control reply, or a refusal (`Err`).
     pub control: Option<Result<(), ()>>,
+    /// What is left for the interface to do.
+    pub offload: Offload,
     /// Its bytes.
     pub bytes: Vec<u8>,
 }
@@ -88,6 +91,7 @@ impl Outlet for Collector {
             port: output.sent.port,
             source: output.sent.source,
             control,
+            offload: output.sent.offload,
             bytes: output.sent.bytes.to_vec(),
         });
         Ok(true)
