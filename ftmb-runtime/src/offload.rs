@@ -162,6 +162,12 @@ impl Offload {
         Some(Segmentation { kind, size: self.size, ecn: self.kind & ECN != 0, header_len: self.header_len })
     }
 
+    /// Whether it is to be cut, in a way that is known here or not.
+    #[inline]
+    pub fn is_segmented(&self) -> bool {
+        self.kind & !ECN != 0
+    }
+
     /// The same for a packet that has `by` more bytes in front of its transport header (fewer, if negative): positions move along.
     ///
     /// ```
