@@ -1,5 +1,6 @@
 //! What a group in a test gives back: released outputs, and why it cannot go on.
 
+use ftmb_netio::offload::{OffloadError, pieces};
 use ftmb_netio::output_logger::{Outlet, Output as Released};
 use ftmb_runtime::frame::{KIND_CONTROL, KIND_PACKET};
 use ftmb_runtime::instance::InstanceError;
@@ -72,6 +73,18 @@ pub struct Output {
     pub offload: Offload,
     /// Its bytes.
     pub bytes: Vec<u8>,
+}
+
+impl Output {
+    /// The frames that go on the wire: the checksum completed, the packet cut, as its [`offload`](Self::offload) says.
+    ///
+    /// # Errors
+    /// [`OffloadError`] if that does not fit the packet.
+    pub fn frames(&self) -> Result<Vec<Vec<u8>>, OffloadError> {
+        let mut frames = Vec::new();
+        pieces(&self.bytes, self.offload, &mut Vec::new(), |frame| frames.push(frame.to_vec()))?;
+        Ok(frames)
+    }
 }
 
 /// What has left so far.
