@@ -4,6 +4,7 @@ use ftmb::prelude::*;
 
 use crate::scenario::NatScenario;
 use crate::traffic::driver::{self, Single};
+use crate::traffic::offloads;
 use crate::{INSIDE, OUTSIDE, make};
 
 #[test]
@@ -15,6 +16,12 @@ fn every_packet_is_translated_as_the_scenario_asks() {
 #[test]
 fn it_survives_crashes_at_any_access() {
     driver::assert_survives::<_, NatScenario>(make);
+}
+
+#[test]
+fn what_is_left_to_the_interface_stays_right() {
+    let (client, server) = ("10.0.0.7:5000".parse().unwrap(), "203.0.113.9:80".parse().unwrap());
+    offloads::assert_checksums_stay_right(make, client, server);
 }
 
 #[test]

@@ -13,7 +13,7 @@ use crate::{
     traffic::{
         Headers, Identity, Offsets, Transport,
         driver::{self, Single},
-        is_sound,
+        is_sound, offloads,
     },
 };
 
@@ -75,6 +75,11 @@ fn backend(balancer: &mut Single<LoadBalancer>, client: SocketAddrV4, transport:
     let (source, backend) = send(balancer, CLIENTS, packet(client, addr(SERVICE), transport))?;
     assert_eq!(source, client);
     Some(backend)
+}
+
+#[test]
+fn what_is_left_to_the_interface_stays_right() {
+    offloads::assert_checksums_stay_right(|| make(&BalancerConfig::default()), addr(CLIENT), addr(SERVICE));
 }
 
 #[test]

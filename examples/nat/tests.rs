@@ -14,7 +14,7 @@ use crate::{
     traffic::{
         Headers, Identity, Offsets, Transport,
         driver::{self, Single},
-        is_sound,
+        is_sound, offloads,
     },
 };
 
@@ -68,6 +68,15 @@ fn open(nat: &mut Single<Nat>, transport: Transport) -> SocketAddrV4 {
 #[test]
 fn a_crash_loses_repeats_and_contradicts_nothing() {
     driver::assert_survives::<_, NatScenario>(|| Nat::new(NatConfig::default(), INSIDE, OUTSIDE));
+}
+
+#[test]
+fn what_is_left_to_the_interface_stays_right() {
+    offloads::assert_checksums_stay_right(
+        || Nat::new(NatConfig::default(), INSIDE, OUTSIDE),
+        addr(CLIENT),
+        addr(SERVER),
+    );
 }
 
 #[test]

@@ -20,6 +20,8 @@ pub(crate) mod driver;
 mod flow;
 mod flows;
 mod identity;
+#[cfg(test)]
+pub(crate) mod offloads;
 
 pub(crate) use damage::Damage;
 pub(crate) use flow::{Flow, Kind, Stage, Way};

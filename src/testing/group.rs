@@ -184,8 +184,14 @@ impl<M: Middlebox> Group<M> {
 
     /// Sends a packet in by a port. If the cores' logs are full, checkpoints are taken until there is room.
     pub fn send(&mut self, port: PortId, bytes: &[u8]) {
+        self.send_with(port, bytes, Offload::default());
+    }
+
+    /// As [`send`](Self::send), of a packet as an interface hands it in: its checksum may be partial, and it may be still to be
+    /// cut into segments.
+    pub fn send_with(&mut self, port: PortId, bytes: &[u8], offload: Offload) {
         self.input.begin_batch();
-        let frame = Received { port, source: self.sent + 1, offload: Offload::default(), bytes };
+        let frame = Received { port, source: self.sent + 1, offload, bytes };
         while !self.input.take(0, true, frame) {
             self.input.publish();
             // A crashed group makes no room; its test has to recover it first.

@@ -159,14 +159,8 @@ impl Feeder {
         for input in trace {
             self.logger.begin_batch();
             let taken = match input {
-                Input::Packet(port, bytes) => {
-                    self.sent += 1;
-                    self.logger.take(
-                        0,
-                        true,
-                        Received { port: *port, source: self.sent, offload: Offload::default(), bytes },
-                    )
-                }
+                Input::Packet(port, bytes) => self.packet(*port, bytes, Offload::default()),
+                Input::Offloaded(port, bytes, offload) => self.packet(*port, bytes, *offload),
                 Input::Tick => self.logger.tick(0),
                 Input::Control(request) => {
                     self.controls += 1;
@@ -177,12 +171,17 @@ impl Feeder {
             self.logger.publish();
         }
     }
+
+    fn packet(&mut self, port: PortId, bytes: &[u8], offload: Offload) -> bool {
+        self.sent += 1;
+        self.logger.take(0, true, Received { port, source: self.sent, offload, bytes })
+    }
 }
 
 /// Bytes that hold all inputs, on whichever core they come together.
 fn input_bytes(trace: &[Input]) -> u64 {
     let bytes = |input: &Input| match input {
-        Input::Packet(_, bytes) | Input::Control(bytes) => bytes.len() as u64,
+        Input::Packet(_, bytes) | Input::Offloaded(_, bytes, _) | Input::Control(bytes) => bytes.len() as u64,
         Input::Tick => 0,
     };
     // A frame's headers and padding are shorter than 128 bytes.
@@ -240,8 +239,15 @@ fn outputs(core: usize, log: &Log) -> Result<Vec<Output>, GroupError> {
             KIND_CONTROL => Some(Ok(())),
             _ => Some(Err(())),
         };
-        let (source, port) = (header.input.source.get(), PortId(header.input.port.get()));
-        all.push(Output { core, ordinal: header.ordinal.get(), port, source, control, bytes: bytes.to_vec() });
+        all.push(Output {
+            core,
+            ordinal: header.ordinal.get(),
+            port: PortId(header.input.port.get()),
+            source: header.input.source.get(),
+            control,
+            offload: Offload::from_bytes(header.input.offload),
+            bytes: bytes.to_vec(),
+        });
     }
     Ok(all)
 }

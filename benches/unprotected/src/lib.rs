@@ -28,6 +28,10 @@ pub mod prelude {
     pub use ftmb_runtime::packet::{Packet, PortId, Ports, Verdict};
 }
 
+pub mod offload {
+    pub use ftmb_runtime::offload::{Checksum, Offload};
+}
+
 pub mod collections {
     pub use ftmb_runtime::collections::IndexPool;
 }
