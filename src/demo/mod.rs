@@ -68,7 +68,8 @@ fn with_memory_ports(config: Config, names: Vec<String>) -> Result<Config> {
     Ok(config.with_ports(ports)?)
 }
 
-/// A middlebox without a scenario gets the ports of the configuration; if there are none, those that its constructor asks for.
+/// A middlebox without a scenario gets the ports of the configuration; if there are none, those that its constructor asks for; if it
+/// asks for none, two: it will know them by their numbers.
 fn generic(config: Config, layout: &dyn Fn(&Config) -> Result<u64>) -> Result<(Config, Box<dyn Scenario>)> {
     let mut names: Vec<String> = config.ports().iter().map(|port| port.name().to_owned()).collect();
     let mut config = with_memory_ports(config, names.clone())?;
@@ -84,7 +85,7 @@ fn generic(config: Config, layout: &dyn Fn(&Config) -> Result<u64>) -> Result<(C
         config = with_memory_ports(config, names.clone())?;
     }
     if names.is_empty() {
-        names.push("port".into());
+        names = vec!["inside".into(), "outside".into()];
         config = with_memory_ports(config, names.clone())?;
     }
     Ok((config, Box::new(Generic::new(names))))

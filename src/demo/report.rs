@@ -115,6 +115,10 @@ impl Report {
         if self.unfinished {
             remark("not everything that was sent had been processed when the waiting ended".into());
         }
+        if self.findings.released == 0 && self.packets_in != 0 {
+            remark("nothing was released, so nothing was checked: the middlebox dropped every packet, or sent it to a port that the \
+                    group does not have (FTMB_LOG=warn tells)".into());
+        }
         for finding in &self.findings.told {
             remark(finding.clone());
         }
