@@ -107,7 +107,7 @@ pub mod sync {
 
     /// Tracked atomics: each access is a section of its own.
     pub mod atomic {
-        pub use ::std::sync::atomic::Ordering;
+        pub use ::std::sync::atomic::{Ordering, compiler_fence, fence};
         pub use ftmb_runtime::sync::{
             AtomicBool, AtomicI8, AtomicI16, AtomicI32, AtomicI64, AtomicIsize, AtomicU8, AtomicU16, AtomicU32,
             AtomicU64, AtomicUsize,
