@@ -41,7 +41,7 @@ impl<'ast> Visit<'ast> for Refusal<'_> {
             Type::FnPtr(_) => {
                 self.refuse(ty, "a function pointer", ADDRESS, "hold an enum that says which function to call");
             }
-            Type::TraitObject(_) => self.refuse(ty, "a trait object", CODE, "hold an enum of the possible types"),
+            Type::TraitObject(_) => self.refuse(ty, "a trait object", CODE, "hold an enum of the possible types, or, if its trait requires `ftmb::sync::Shared`, mark the field `#[ftmb(shared)]`"),
             _ => visit::visit_type(self, ty),
         }
     }
@@ -65,7 +65,8 @@ impl<'ast> Visit<'ast> for Refusal<'_> {
                 &segment.ident,
                 &format!("a `{name}`"),
                 "which core comes first is not recorded, and replay could choose another one",
-                "compute the value in the constructor, or use a `Mutex<Option<_>>`",
+                "compute the value in the constructor, or use a `Mutex<Option<_>>`; what `main` sets before the group starts, \
+                 always to the same, may stay outside (`#[ftmb(skip)]` on a static of an instrumented module)",
             ),
             "Condvar" | "Barrier" => self.refuse(
                 &segment.ident,
