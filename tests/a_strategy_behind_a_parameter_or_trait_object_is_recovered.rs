@@ -51,13 +51,17 @@ struct Limiter<P> {
     second: Box<dyn Policy>,
     #[ftmb(shared)]
     all: Vec<Arc<dyn Policy>>,
+    /// Not necessary here, and no harm.
+    #[ftmb(shared)]
+    named: EveryOther,
     passed: u64,
 }
 
 #[ftmb::middlebox]
 impl<P: Policy> Limiter<P> {
     fn new(policy: P) -> Self {
-        Self { policy, second: Box::new(EveryOther::default()), all: vec![Arc::new(Quota::default())], passed: 0 }
+        let all: Vec<Arc<dyn Policy>> = vec![Arc::new(Quota::default())];
+        Self { policy, second: Box::new(EveryOther::default()), all, named: EveryOther::default(), passed: 0 }
     }
 
     fn admit(&self, source: u8) -> bool {
@@ -97,5 +101,8 @@ fn its_variables_have_names_like_those_of_other_parts() {
     let mut walker = ftmb::sync::Walker::new();
     let limiter = Limiter::new(Quota::default());
     limiter.walk(&mut walker);
-    assert_eq!(walker.names().collect::<Vec<_>>(), ["policy.spent", "second.seen", "all[0].spent", "passed"]);
+    assert_eq!(
+        walker.names().collect::<Vec<_>>(),
+        ["policy.spent", "second.seen", "all[0].spent", "named.seen", "passed"]
+    );
 }

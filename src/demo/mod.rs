@@ -136,6 +136,6 @@ mod tests {
         let layout = |_: &Config| Err(Error::Construction("no rules".into()));
         assert!(matches!(generic(config(), &layout), Err(Error::Construction(_))));
         let (config, scenario) = generic(self::config(), &|_| Ok(0)).expect("needs no ports");
-        assert_eq!((config.ports().len(), scenario.ports().len()), (1, 1));
+        assert_eq!((config.ports().len(), scenario.ports().len()), (2, 2), "it knows them by number");
     }
 }

@@ -196,6 +196,13 @@ mod tests {
     }
 
     #[test]
+    fn a_run_that_released_nothing_says_that_it_checked_nothing() {
+        let nothing = Report { findings: Findings::default(), ..report() };
+        assert!(nothing.text().contains("nothing was released, so nothing was checked"), "{}", nothing.text());
+        assert!(!report().text().contains("nothing was released"));
+    }
+
+    #[test]
     fn the_json_object_has_the_keys_that_were_promised() {
         let value = report().json();
         for key in ["packets_in", "released", "lost", "duplicated", "contradicted", "kills", "log_bytes_per_packet"] {

@@ -39,7 +39,7 @@ impl fmt::Display for Cause {
             Cause::Static => (
                 "an untracked `static`",
                 "the value goes on from one run to the next instead of starting anew",
-                "put `#[ftmb::shared]` on it, or make it a field of the `#[ftmb::shared]` struct",
+                "put `#[ftmb::shared]` on the static, or make it a field of the `#[ftmb::shared]` struct",
             ),
             Cause::Hidden => (
                 "an untracked `static` or `thread_local!`, or state that its `State` implementation does not save",

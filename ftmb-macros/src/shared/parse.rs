@@ -61,8 +61,8 @@ pub(super) fn parse(arguments: TokenStream, item: TokenStream, errors: &Errors) 
     let mut fields = Vec::new();
     let mut imports = TokenStream::new();
     for (index, field) in item.fields.iter_mut().enumerate() {
-        let mut role = take_role(&mut field.attrs, errors);
         let before = errors.count();
+        let mut role = take_role(&mut field.attrs, errors);
         let cfgs: Vec<Attribute> =
             field.attrs.iter().filter(|attribute| attribute.path().is_ident("cfg")).cloned().collect();
         if role != Role::Config {

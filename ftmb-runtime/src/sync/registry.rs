@@ -31,8 +31,8 @@ use crate::state::{Extent, Layout, Piece, PieceWriter, Place, StateError};
 /// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not the shared state of a middlebox",
-    label = "the struct lacks `#[ftmb::shared]`",
-    note = "help: put `#[ftmb::shared]` on the struct, and `#[ftmb::middlebox]` on each of its `impl` blocks",
+    label = "neither a struct with `#[ftmb::shared]` nor a tracked type",
+    note = "help: if it is a struct, put `#[ftmb::shared]` on it, and `#[ftmb::middlebox]` on each of its `impl` blocks",
     note = "help: where it is a type parameter or a trait object, require `Shared`: `trait Policy: ftmb::sync::Shared`"
 )]
 pub trait Shared: Send + Sync {
