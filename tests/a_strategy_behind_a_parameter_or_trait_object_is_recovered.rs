@@ -106,3 +106,63 @@ fn its_variables_have_names_like_those_of_other_parts() {
         ["policy.spent", "second.seen", "all[0].spent", "named.seen", "passed"]
     );
 }
+
+/// The same in a module with one attribute: the mark alone makes a struct shared state.
+#[ftmb::instrument]
+mod instrumented {
+    use std::sync::atomic::{AtomicU64, Ordering};
+
+    pub(super) trait Choice: ftmb::sync::Shared {
+        fn next(&self, of: u64) -> u64;
+    }
+
+    #[derive(Default)]
+    pub(super) struct RoundRobin {
+        count: AtomicU64,
+    }
+
+    impl Choice for RoundRobin {
+        fn next(&self, of: u64) -> u64 {
+            self.count.fetch_add(1, Ordering::Relaxed) % of
+        }
+    }
+
+    /// Holds nothing, so that it is state has to be said.
+    #[ftmb::shared]
+    pub(super) struct Always(#[ftmb(config)] pub(super) u64);
+
+    impl Choice for Always {
+        fn next(&self, of: u64) -> u64 {
+            self.0 % of
+        }
+    }
+
+    pub(super) struct Chooser {
+        #[ftmb(shared)]
+        choices: [Box<dyn Choice>; 2],
+    }
+
+    impl Chooser {
+        pub(super) fn new() -> Self {
+            Self { choices: [Box::new(RoundRobin::default()), Box::new(Always(3))] }
+        }
+
+        pub(super) fn next(&self) -> u64 {
+            self.choices.iter().map(|choice| choice.next(7)).sum()
+        }
+    }
+}
+
+#[ftmb::middlebox]
+impl Middlebox for instrumented::Chooser {
+    fn process(&self, packet: &mut Packet<'_>, _cx: &mut Context<'_>) -> Verdict {
+        packet.bytes_mut()[1] = self.next() as u8;
+        Verdict::Forward(PortId(1))
+    }
+}
+
+#[test]
+fn an_instrumented_module_may_hold_them() {
+    assert_recoverable(instrumented::Chooser::new, &trace(), 4);
+    assert_deterministic(instrumented::Chooser::new, &trace());
+}
