@@ -72,19 +72,21 @@ use proc_macro::TokenStream;
 /// std::collections::HashMap, inside a lock or bare       ftmb's HashMap, which tracks changed entries
 /// #[ftmb(per_core)]                                      PerCore: one clone a core
 /// #[ftmb(config)]                                        as written; never changes after construction
+/// #[ftmb(shared)]                                        as written: a type parameter or trait object that is shared state,
+///                                                        such as `P` or `Box<dyn Policy>` with `trait Policy: ftmb::sync::Shared`
 /// ```
 ///
 /// Types of other crates cannot be told by the compiler without being linked, so they are told by their names:
 ///
 /// ```text
 /// parking_lot::Mutex, parking_lot::RwLock                the tracked lock with parking_lot's API
-/// dashmap::DashMap, DashMap                              ftmb's concurrent map with dashmap's API
+/// dashmap::{DashMap, DashSet}, DashMap, DashSet          ftmb's concurrent map and set with dashmap's API
 /// hashbrown::HashMap, hashbrown::HashSet                 ftmb's map and set
 /// Mutex, RwLock with `locks = "parking_lot"`             parking_lot's; std's are written `std::sync::Mutex` then
 /// ```
 ///
 /// The struct may have named fields, numbered ones or none, and may be a field of another shared struct. Type parameters
-/// that a shared field uses are required to be `State`.
+/// that a shared field uses are required to be `State`, unless the field is marked `#[ftmb(shared)]`.
 ///
 /// On a `static` whose type is one of the first three lines, or a shared struct, it makes each *instance* of a middlebox have
 /// a copy of its own, registered and saved like fields:
@@ -97,7 +99,8 @@ use proc_macro::TokenStream;
 /// ```
 ///
 /// The initialiser is evaluated for each instance, before the middlebox is constructed, and need not be constant. Outside
-/// of an instance's code a use panics. Two statics of one module cannot have the same name, even inside of functions.
+/// of an instance's code a use panics, except in unit tests (`cfg(test)` of the crate that declares it), where it is one copy for the
+/// process, as without ftmb. Two statics of one module cannot have the same name, even inside of functions.
 ///
 /// Options: `crate = path`, where `path` leads to
 /// the facade if it is not called `ftmb`; `locks = "parking_lot"`.
@@ -173,7 +176,7 @@ pub fn middlebox(arguments: TokenStream, item: TokenStream) -> TokenStream {
 /// it brings in still gets the right type if it is std's lock or map in a field or static, since those are mapped where they
 /// are compiled; where it is not, the types do not fit and the compiler says so.
 ///
-/// `#[ftmb(skip)]` leaves an item as it is; so do `#[cfg(test)]` and `#[test]`. `#[ftmb(config)]` and `#[ftmb(per_core)]` on
+/// `#[ftmb(skip)]` leaves an item as it is; so do `#[cfg(test)]` and `#[test]`. `#[ftmb(config)]`, `#[ftmb(per_core)]` and `#[ftmb(shared)]` on
 /// fields mean what they mean in `#[ftmb::shared]`; without them each plain field of a shared struct is a tracked cell.
 /// A plain field is touched by the methods of its own struct only. What item macros define, and literals in the arguments of
 /// macros, are not seen. `mod name;` is refused: an attribute does not see the

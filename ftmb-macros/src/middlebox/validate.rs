@@ -149,7 +149,10 @@ fn changing_static(item: &ItemStatic, errors: &Errors) {
             let name = segment.ident.to_string();
             let changes = name.starts_with("Atomic")
                 || name.ends_with("Cell")
-                || matches!(name.as_str(), "Mutex" | "RwLock" | "OnceLock" | "LazyLock" | "Once" | "DashMap");
+                || matches!(
+                    name.as_str(),
+                    "Mutex" | "RwLock" | "OnceLock" | "LazyLock" | "Once" | "DashMap" | "DashSet"
+                );
             if changes && self.0.is_none() {
                 self.0 = Some(segment.ident.clone());
             }

@@ -112,7 +112,9 @@ fn expand(item: &ItemStatic, name: &str, ty: &Type, value: &Expr, options: &Opti
                     #private::Shareable::into_stored(value()),
                 )
             },
-        );
+        )
+        // Asked of the crate that declares it: its unit tests call its functions without a middlebox around them.
+        .in_tests(::core::cfg!(test));
         #(#cfgs)*
         const _: () = {
             // The type as written stays used, and with it what it was imported with.
