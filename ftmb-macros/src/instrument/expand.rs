@@ -78,6 +78,7 @@ impl Expander<'_> {
                 Some((_, items)) => self.module(items),
                 None => refuse_file(found, self.errors),
             },
+            Item::Macro(found) if found.ident.is_some() => middlebox::code(item, self.options, self.errors),
             Item::Macro(found) => self.item_macro(found),
             Item::Fn(_) | Item::Impl(_) | Item::Trait(_) | Item::Const(_) => {
                 Statics(self).visit_item_mut(item);

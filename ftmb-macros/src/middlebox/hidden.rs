@@ -4,7 +4,7 @@
 
 use proc_macro2::{Delimiter, Group, TokenStream, TokenTree};
 use quote::{ToTokens, quote};
-use syn::Ident;
+use syn::{Ident, ItemMacro};
 
 use super::chain;
 use super::rewrite::Rewriter;
@@ -67,6 +67,8 @@ impl Rewriter<'_> {
                         && (self.replaces_maps || !matches!(source, Source::Map))
                     {
                         let help = match source {
+                            // Nothing is read.
+                            Source::Epoch => continue,
                             Source::Refused(_, help) => help,
                             _ => "bind the value with `let` before the macro",
                         };
@@ -77,6 +79,42 @@ impl Rewriter<'_> {
                             help,
                         );
                     }
+                }
+                _ => {}
+            }
+        }
+    }
+}
+
+impl Rewriter<'_> {
+    /// Refuses sources of non-determinism in the definition of a macro: it may be used where they cannot be replaced. In an
+    /// instrumented module imported names are replaced, so that only paths from a crate on tell.
+    pub(super) fn refuse_defined(&self, item: &ItemMacro) {
+        let Some(name) = &item.ident else { return };
+        self.refuse_in_definition(name, &item.mac.tokens);
+    }
+
+    fn refuse_in_definition(&self, name: &Ident, tokens: &TokenStream) {
+        let tokens: Vec<TokenTree> = tokens.clone().into_iter().collect();
+        for (index, token) in tokens.iter().enumerate() {
+            match token {
+                TokenTree::Group(group) => self.refuse_in_definition(name, &group.stream()),
+                TokenTree::Ident(first) if !starts_before(&tokens[..index]) => {
+                    let (segments, path) = path_at(first, &tokens[index + 1..]);
+                    let help = match sources::recognise(&segments) {
+                        Some(Source::Clock | Source::Map) if !self.guesses && first != "std" && first != "core" => {
+                            continue;
+                        }
+                        None | Some(Source::Epoch) => continue,
+                        Some(Source::Refused(_, help)) => help,
+                        Some(_) => "hand the value to the macro as an argument, or make it a function",
+                    };
+                    self.errors.refuse(
+                        path,
+                        format_args!("`{}` in the definition of `{name}!`", segments.join("::")),
+                        "ftmb cannot replace it where the macro is used, and replay would come to another result",
+                        help,
+                    );
                 }
                 _ => {}
             }

@@ -61,7 +61,9 @@ pub(crate) fn code(item: &mut syn::Item, options: &Options, errors: &Errors) {
     validate::code(item, errors);
     allow::strip_item(item, errors);
     let no_type = SelfType::of(&syn::parse_quote!(()));
-    Rewriter::new(options, &no_type, errors, false, false).visit_item_mut(item);
+    let mut rewriter = Rewriter::new(options, &no_type, errors, false, false);
+    rewriter.guesses = false;
+    rewriter.visit_item_mut(item);
 }
 
 /// Whether a path names a source of non-determinism.
@@ -106,7 +108,9 @@ fn expand(block: &mut ItemImpl, options: &Options, errors: &Errors) {
                 }
             }
             ImplItem::Const(constant) => {
-                Rewriter::new(options, &self_type, errors, false, false).visit_expr_mut(&mut constant.expr);
+                let mut rewriter = Rewriter::new(options, &self_type, errors, false, false);
+                rewriter.constant = true;
+                rewriter.visit_expr_mut(&mut constant.expr);
             }
             _ => {}
         }

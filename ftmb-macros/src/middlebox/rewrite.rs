@@ -56,7 +56,11 @@ pub(super) struct Rewriter<'a> {
     pub(super) probed: bool,
     /// Whether std's hash maps are replaced: not where the shared struct is constructed.
     pub(super) replaces_maps: bool,
-    /// The next chain is what a `for` goes through.
+    /// The expression is a constant's value.
+    pub(super) constant: bool,
+    /// Whether bare names that may be `rand`'s are refused: in an instrumented module imports have told.
+    pub(super) guesses: bool,
+    /// The next chain is what a `for` goes through, or a macro prints.
     pub(super) looped: bool,
     /// The next chain is the head of a `match`, `let` or `for`: it lives as long as the body.
     pub(super) head: bool,
@@ -88,6 +92,8 @@ impl<'a> Rewriter<'a> {
             place: false,
             probed: false,
             replaces_maps: false,
+            constant: false,
+            guesses: true,
             looped: false,
             head: false,
             iterated: false,

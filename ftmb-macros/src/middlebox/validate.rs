@@ -10,9 +10,9 @@ use syn::{
     StaticMutability, Type, TypePtr, Visibility,
 };
 
-use super::allow;
 use super::refused::{self, ADDRESS};
-use super::sources::WHY;
+use super::sources::{self, WHY};
+use super::{allow, known_macros};
 use crate::errors::Errors;
 
 pub(super) fn validate(block: &ItemImpl, errors: &Errors) {
@@ -215,7 +215,7 @@ impl<'ast> Visit<'ast> for Refusal<'_> {
     }
 
     fn visit_expr_path(&mut self, expr: &'ast ExprPath) {
-        let segments: Vec<String> = expr.path.segments.iter().map(|segment| segment.ident.to_string()).collect();
+        let segments = sources::segments(expr).unwrap_or_default();
         let segments: Vec<&str> = segments.iter().map(String::as_str).collect();
         if !self.trusted
             && let Some((does, help)) = refused::address(&segments)
@@ -232,6 +232,12 @@ impl<'ast> Visit<'ast> for Refusal<'_> {
             self.errors.refuse(&call.method, format_args!("`.{}()` {does}", call.method), WHY, help);
         }
         visit::visit_expr_method_call(self, call);
+    }
+
+    fn visit_macro(&mut self, invocation: &'ast syn::Macro) {
+        for expr in known_macros::expressions(invocation) {
+            self.visit_expr(&expr);
+        }
     }
 
     fn visit_expr(&mut self, expr: &'ast Expr) {

@@ -118,7 +118,33 @@ impl VisitMut for Rewriter<'_> {
                 self.visit_place(&mut index.expr);
                 self.visit_expr_mut(&mut index.index);
             }
-            _ => visit_mut::visit_expr_mut(self, expr),
+            _ => {
+                if let Expr::Call(call) = expr {
+                    self.refuse_bare_generator(call);
+                }
+                visit_mut::visit_expr_mut(self, expr);
+            }
+        }
+    }
+
+    fn visit_item_const_mut(&mut self, item: &mut syn::ItemConst) {
+        let outer = std::mem::replace(&mut self.constant, true);
+        visit_mut::visit_item_const_mut(self, item);
+        self.constant = outer;
+    }
+
+    fn visit_item_static_mut(&mut self, item: &mut syn::ItemStatic) {
+        let outer = std::mem::replace(&mut self.constant, true);
+        visit_mut::visit_item_static_mut(self, item);
+        self.constant = outer;
+    }
+
+    // The definition of a macro, or the use of one between items.
+    fn visit_item_macro_mut(&mut self, item: &mut syn::ItemMacro) {
+        if item.ident.is_some() {
+            self.refuse_defined(item);
+        } else {
+            self.known_macro(&mut item.mac);
         }
     }
 
@@ -152,7 +178,10 @@ impl VisitMut for Rewriter<'_> {
         let outer = std::mem::replace(&mut self.mentions, Mentions::of(statement));
         match statement {
             Stmt::Macro(invocation) => match self.write_macro(&mut invocation.mac) {
-                Some(written) => *statement = Stmt::Expr(written, invocation.semi_token),
+                Some(written) => {
+                    let attributes = std::mem::take(&mut invocation.attrs);
+                    *statement = Stmt::Expr(Expr::Verbatim(quote!(#(#attributes)* #written)), invocation.semi_token);
+                }
                 None => self.known_macro(&mut invocation.mac),
             },
             Stmt::Expr(expr, _) => {

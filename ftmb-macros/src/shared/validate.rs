@@ -108,6 +108,17 @@ impl<'ast> Visit<'ast> for Interior<'_> {
                 | "Counter"
                 | "PerCore"
                 | "DashMap"
+                | "Once"
+                | "Condvar"
+                | "Barrier"
+                | "Receiver"
+                | "ArcSwap"
+                | "ArcSwapAny"
+                | "ArcSwapOption"
+                | "ArrayQueue"
+                | "SegQueue"
+                | "SkipMap"
+                | "SkipSet"
         ) || name.starts_with("Atomic");
         if changes {
             self.errors.refuse(

@@ -40,4 +40,4 @@ pub use shareable::{
     Annotated, Field, Held, Locks, PerCoreField, Plain, Shareable, StaticAs, StaticCopy, StaticField, Storable,
     TrackAs, Value, track, track_per_core, unknown_piece,
 };
-pub use sources::{Clock, Portable, Random, RealClock, instead_of, random};
+pub use sources::{Clock, Epoch, Foreign, OtherEpoch, Portable, Random, instead_of, random};

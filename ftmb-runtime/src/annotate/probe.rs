@@ -6,12 +6,12 @@
 //! ```text
 //! Probe<Tracked<T>>, T: Copy    inherent, by value     CopyCell    reads copy the value and hold nothing
 //! Probe<Tracked<T>>             ViaGuard, by value     GuardCell   a guard, as long as the cell lives
-//! Probe<std's Instant>          inherent, by value     refused     another moment in every process
+//! Probe<std's Instant, locks>   inherent, by value     refused     another one in every process
 //! Probe<anything>               ViaReference, by &     &'a F       the field itself, lifetime intact
 //! ```
 
 use super::{
-    Assignable, AssignedInBody, CopyCell, GuardCell, LentToBody, PeekCell, Portable, RandomOrder, RealClock, SameOrder,
+    Assignable, AssignedInBody, CopyCell, Foreign, GuardCell, LentToBody, PeekCell, Portable, RandomOrder, SameOrder,
 };
 use crate::state::State;
 use crate::sync::{Tracked, TrackedMut};
@@ -55,8 +55,8 @@ impl<'a, T: State + Copy> Probe<'a, Tracked<T>> {
     }
 }
 
-impl<'a, T: RealClock> Probe<'a, T> {
-    /// Never compiles: a real clock's moment differs between processes.
+impl<'a, T: Foreign> Probe<'a, T> {
+    /// Never compiles: what it holds differs between processes, or changes unseen.
     #[must_use]
     pub fn __ftmb_access(self) -> &'a T
     where
