@@ -116,8 +116,10 @@ pub fn shared(arguments: TokenStream, item: TokenStream) -> TokenStream {
 /// A field of a `Copy` type is read by value. A field of another type is reached through a guard that lives as long as the
 /// chain of calls (`self.names.iter().count()`). Where the chain's result borrows from the field
 /// (`for name in self.names.iter()`, `match self.last.as_deref()`), the guard lives to the end of the statement or body, if
-/// nothing in there touches the field again and the body no shared state at all; otherwise the borrow checker refuses it:
-/// clone what has to stay. Arguments and indices that may touch state are evaluated before the guard begins, so
+/// nothing in there touches the field again and the body no shared state at all. A body that touches shared state gets a copy
+/// of the field it goes through or looks at (`for name in &self.names { self.total += 1 }`), if that is `Clone` and not changed
+/// through the loan: no section may span other accesses. What remains is refused, by ftmb or the borrow checker: clone what
+/// has to stay. Arguments and indices that may touch state are evaluated before the guard begins, so
 /// `self.v.push(self.v.len())` does not wait for itself. What would (a `match` on a field that is not `Copy` and is assigned
 /// in an arm, a lock taken in the head of an `if let` and again in its body) does not compile; what the tokens cannot show
 /// panics and names both places.

@@ -31,7 +31,7 @@ mod sources;
 pub mod thread;
 mod values;
 
-pub use access::{CopyCell, GuardCell, PeekCell, Received};
+pub use access::{CopyCell, GuardCell, Lent, PeekCell, Received};
 pub use assign::{Assignable, AssignedInBody, LentToBody};
 pub use probe::{Iterated, Probe, ViaGuard, ViaReference};
 pub use refused::Refused;

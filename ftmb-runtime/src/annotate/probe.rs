@@ -11,7 +11,8 @@
 //! ```
 
 use super::{
-    Assignable, AssignedInBody, CopyCell, Foreign, GuardCell, LentToBody, PeekCell, Portable, RandomOrder, SameOrder,
+    Assignable, AssignedInBody, CopyCell, Foreign, GuardCell, Lent, LentToBody, PeekCell, Portable, RandomOrder,
+    SameOrder,
 };
 use crate::state::State;
 use crate::sync::{Tracked, TrackedMut};
@@ -52,6 +53,22 @@ impl<'a, T: State + Copy> Probe<'a, Tracked<T>> {
     #[must_use]
     pub fn __ftmb_matched(self) -> CopyCell<'a, T> {
         CopyCell::new(self.0)
+    }
+}
+
+impl<'a, T: State + Clone> Probe<'a, Tracked<T>> {
+    /// Reaches a copy of a plain field, where it is lent to a body that touches shared state.
+    #[inline(always)]
+    #[must_use]
+    pub fn __ftmb_lent_copy(self) -> Lent<'a, T> {
+        Lent::new(self.0)
+    }
+
+    /// Reaches a copy of it, where it is itself what a body that touches shared state looks at.
+    #[inline(always)]
+    #[must_use]
+    pub fn __ftmb_seen(self) -> Lent<'a, T> {
+        Lent::new(self.0)
     }
 }
 
@@ -107,6 +124,12 @@ pub trait ViaGuard {
     fn __ftmb_lent(self) -> Self::Access
     where
         Self::Value: LentToBody;
+    /// As [`__ftmb_lent`](Self::__ftmb_lent), of what would be copied if it could be.
+    fn __ftmb_lent_copy(self) -> Self::Access
+    where
+        Self::Value: LentToBody;
+    /// Reaches the field where a body that touches shared state looks at it: held over the body, since it cannot be copied.
+    fn __ftmb_seen(self) -> Self::Access;
     /// Looks at the field from `report`, without counting.
     fn __ftmb_peek(self) -> Self::Peek;
     /// What dereferences to the place that an assignment changes.
@@ -140,6 +163,18 @@ impl<'a, T: State> ViaGuard for Probe<'a, Tracked<T>> {
         GuardCell::new(self.0)
     }
 
+    fn __ftmb_lent_copy(self) -> GuardCell<'a, T>
+    where
+        T: LentToBody,
+    {
+        GuardCell::new(self.0)
+    }
+
+    #[inline(always)]
+    fn __ftmb_seen(self) -> GuardCell<'a, T> {
+        GuardCell::new(self.0)
+    }
+
     #[inline(always)]
     #[track_caller]
     fn __ftmb_peek(self) -> PeekCell<'a, T> {
@@ -167,6 +202,10 @@ pub trait ViaReference {
     fn __ftmb_matched(self) -> Self::Place;
     /// As [`__ftmb_access`](Self::__ftmb_access): such a field may be lent.
     fn __ftmb_lent(self) -> Self::Place;
+    /// As [`__ftmb_lent`](Self::__ftmb_lent).
+    fn __ftmb_lent_copy(self) -> Self::Place;
+    /// As [`__ftmb_lent`](Self::__ftmb_lent).
+    fn __ftmb_seen(self) -> Self::Place;
     /// Reaches the field from `report`.
     fn __ftmb_peek(self) -> Self::Place;
     /// Never compiles: nothing but a plain shared field is assigned.
@@ -191,6 +230,16 @@ impl<'a, F: ?Sized> ViaReference for &Probe<'a, F> {
 
     #[inline(always)]
     fn __ftmb_lent(self) -> &'a F {
+        self.0
+    }
+
+    #[inline(always)]
+    fn __ftmb_lent_copy(self) -> &'a F {
+        self.0
+    }
+
+    #[inline(always)]
+    fn __ftmb_seen(self) -> &'a F {
         self.0
     }
 
