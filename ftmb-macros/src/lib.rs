@@ -133,7 +133,7 @@ pub fn shared(arguments: TokenStream, item: TokenStream) -> TokenStream {
 ///
 /// ```text
 /// Instant::now(), SystemTime::now()                      the packet's arrival; so is what elapsed() counts from
-/// rand::random(), rand::rng(), thread_rng()              the core's own generator
+/// rand::random(), rand::rng(), thread_rng()              the core's own generator; refused in constructors
 /// fastrand::{bool, u8 .. u64, usize, f64, char, choice, shuffle, fill, ..}     likewise
 /// HashMap::new() and friends, types HashMap<K, V>        ftmb's map, whose order is the same in replay; not in constructors
 /// thread::current().id()                                 the core
@@ -145,7 +145,8 @@ pub fn shared(arguments: TokenStream, item: TokenStream) -> TokenStream {
 /// macros that ftmb does not know. `unsafe` is refused unless the function, statement, block or `impl` carries
 /// `#[ftmb(allow(unsafe))]`, which vouches that it touches no shared state and no address shows.
 ///
-/// Functions are recognised by the last segments of their path (`fs::read`, `std::fs::read`), types by the compiler. A path that
+/// Functions are recognised by the last segments of their path (`fs::read`, `std::fs::read`), types by the compiler; `rng()` and
+/// `random()` by their bare names are refused, since they may be `rand`'s. A path that
 /// begins with `crate`, `self` or `super` is never taken for std's. Out of reach is what the block only calls: a function
 /// elsewhere that reads a clock is found when replay differs, not before.
 #[proc_macro_attribute]

@@ -92,6 +92,8 @@ impl Expander<'_> {
         if self.classes.shares(item, &self.scope) {
             let span = item.ident.span();
             self.annotate("shared", &mut item.attrs, span);
+        } else {
+            middlebox::constant_static(item, self.errors);
         }
     }
 

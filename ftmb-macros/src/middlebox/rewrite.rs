@@ -56,6 +56,8 @@ pub(super) struct Rewriter<'a> {
     pub(super) probed: bool,
     /// Whether std's hash maps are replaced: not where the shared struct is constructed.
     pub(super) replaces_maps: bool,
+    /// The code makes the shared state: each process runs it anew, before there is a generator that replays.
+    pub(super) constructs: bool,
     /// The expression is a constant's value.
     pub(super) constant: bool,
     /// Whether bare names that may be `rand`'s are refused: in an instrumented module imports have told.
@@ -92,6 +94,7 @@ impl<'a> Rewriter<'a> {
             place: false,
             probed: false,
             replaces_maps: false,
+            constructs: false,
             constant: false,
             guesses: true,
             looped: false,

@@ -110,6 +110,16 @@ impl Rewriter<'_> {
         let private = self.options.private(expr.span());
         let arguments = expr.path.segments.last().map(|last| &last.arguments);
         Some(match recognise(&segments)? {
+            Source::Random | Source::Generator | Source::Fastrand if self.constructs => {
+                self.errors.refuse(
+                    expr,
+                    format_args!("`{}` where the shared state is made", segments.join("::")),
+                    "each process makes it anew, and has to come to the same result before it knows of the others",
+                    "draw when the first packet or `tick` needs the value, and keep it in a plain field or a `Mutex<Option<_>>`; or hand \
+                     it in through the configuration",
+                );
+                return None;
+            }
             Source::Clock => {
                 let function = &expr.path.segments.last()?.ident;
                 let clock = match &expr.qself {

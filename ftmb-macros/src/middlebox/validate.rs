@@ -35,6 +35,11 @@ pub(super) fn code(item: &syn::Item, errors: &Errors) {
     Refusal { errors, trusted }.visit_item(item);
 }
 
+/// As [`validate`], for the value of a static.
+pub(super) fn value(value: &Expr, errors: &Errors) {
+    Refusal { errors, trusted: false }.visit_expr(value);
+}
+
 /// A method gets `&self`: all cores call it on the same value.
 fn receiver(signature: &Signature, errors: &Errors) {
     const WHY: &str = "every core calls it on the same value at the same time";
