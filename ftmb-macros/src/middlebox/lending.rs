@@ -210,7 +210,7 @@ pub(super) fn loan(head: &Expr) -> Option<Loan> {
         Expr::MethodCall(_) => {
             let first = first_call(head)?;
             if READING.contains(&first.as_str()) && lends(head) {
-                Some(Loan::Copied)
+                (!takes_one_copied(head)).then_some(Loan::Copied)
             } else {
                 let last = |call: &Expr| matches!(call, Expr::MethodCall(call) if CHANGING.contains(&call.method.to_string().as_str()));
                 let mut link = head;
@@ -224,6 +224,20 @@ pub(super) fn loan(head: &Expr) -> Option<Loan> {
         }
         _ => None,
     }
+}
+
+/// Whether the chain takes one item out of an iterator that copies its items: what it gives then borrows nothing.
+fn takes_one_copied(mut chain: &Expr) -> bool {
+    const TAKING: &[&str] = &["next", "next_back", "nth", "min", "max", "min_by_key", "max_by_key", "find"];
+    let mut takes = false;
+    while let Expr::MethodCall(call) = chain {
+        if takes && (call.method == "copied" || call.method == "cloned") {
+            return true;
+        }
+        takes |= TAKING.contains(&call.method.to_string().as_str());
+        chain = &call.receiver;
+    }
+    false
 }
 
 /// The method that is called on the field itself, in a chain of nothing but calls.

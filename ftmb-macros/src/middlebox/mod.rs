@@ -63,6 +63,7 @@ pub(crate) fn code(item: &mut syn::Item, options: &Options, errors: &Errors) {
     let no_type = SelfType::of(&syn::parse_quote!(()));
     let mut rewriter = Rewriter::new(options, &no_type, errors, false, false);
     rewriter.guesses = false;
+    rewriter.replaces_maps = true;
     rewriter.visit_item_mut(item);
 }
 

@@ -107,6 +107,7 @@ const RULES: &[Rule] = &[
             &["rand", "fill"],
             &["rand", "make_rng"],
             &["*", "from_os_rng"],
+            &["*", "try_from_os_rng"],
             &["*", "from_entropy"],
         ],
         "draws from a generator that is not replayed",

@@ -93,7 +93,7 @@ foreign! {
     [T] std::sync::Mutex<T>;
     [T] std::sync::RwLock<T>;
     [T] std::sync::OnceLock<T>;
-    [T, F] std::sync::LazyLock<T, F>;
+    [T: Foreign, F] std::sync::LazyLock<T, F>;
     [] std::sync::Once;
     [] std::sync::Condvar;
     [] std::sync::Barrier;
@@ -118,12 +118,12 @@ foreign! {
     [T: Foreign, const N: usize] [T; N];
 }
 
-/// What means the same in every process and changes only where it is recorded. Asked of fields that are [`Foreign`], so never
+/// What means the same in every process and changes only where it is recorded. Asked of fields and statics that are [`Foreign`], so never
 /// fulfilled.
 #[diagnostic::on_unimplemented(
-    message = "this field holds `{Self}`, which is neither recorded nor the same in every process",
+    message = "this holds `{Self}`, which is neither recorded nor the same in every process",
     label = "another one in the process that takes over",
-    note = "help: drop `#[ftmb(config)]` from a lock or an atomic, so that it is tracked",
+    note = "help: drop `#[ftmb(config)]` from a lock or an atomic, so that it is tracked; put `#[ftmb::shared]` on a static",
     note = "help: in the place of a clock's moment hold `ftmb::time::Instant` or `ftmb::time::SystemTime`, which `now()` gives in here"
 )]
 pub trait Portable {}
