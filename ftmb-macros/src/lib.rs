@@ -119,8 +119,10 @@ pub fn shared(arguments: TokenStream, item: TokenStream) -> TokenStream {
 /// A field of a `Copy` type is read by value. A field of another type is reached through a guard that lives as long as the
 /// chain of calls (`self.names.iter().count()`). Where the chain's result borrows from the field
 /// (`for name in self.names.iter()`, `match self.last.as_deref()`), the guard lives to the end of the statement or body, if
-/// nothing in there touches the field again and the body no shared state at all; otherwise the borrow checker refuses it:
-/// clone what has to stay. Arguments and indices that may touch state are evaluated before the guard begins, so
+/// nothing in there touches the field again and the body no shared state at all. A body that touches shared state gets a copy
+/// of the field it goes through or looks at (`for name in &self.names { self.total += 1 }`), if that is `Clone` and not changed
+/// through the loan: no section may span other accesses. What remains is refused, by ftmb or the borrow checker: clone what
+/// has to stay. Arguments and indices that may touch state are evaluated before the guard begins, so
 /// `self.v.push(self.v.len())` does not wait for itself. What would (a `match` on a field that is not `Copy` and is assigned
 /// in an arm, a lock taken in the head of an `if let` and again in its body) does not compile; what the tokens cannot show
 /// panics and names both places.
@@ -134,7 +136,7 @@ pub fn shared(arguments: TokenStream, item: TokenStream) -> TokenStream {
 ///
 /// ```text
 /// Instant::now(), SystemTime::now()                      the packet's arrival; so is what elapsed() counts from
-/// rand::random(), rand::rng(), thread_rng()              the core's own generator
+/// rand::random(), rand::rng(), thread_rng()              the core's own generator; refused in constructors
 /// fastrand::{bool, u8 .. u64, usize, f64, char, choice, shuffle, fill, ..}     likewise
 /// HashMap::new() and friends, types HashMap<K, V>        ftmb's map, whose order is the same in replay; not in constructors
 /// thread::current().id()                                 the core
@@ -146,7 +148,8 @@ pub fn shared(arguments: TokenStream, item: TokenStream) -> TokenStream {
 /// macros that ftmb does not know. `unsafe` is refused unless the function, statement, block or `impl` carries
 /// `#[ftmb(allow(unsafe))]`, which vouches that it touches no shared state and no address shows.
 ///
-/// Functions are recognised by the last segments of their path (`fs::read`, `std::fs::read`), types by the compiler. A path that
+/// Functions are recognised by the last segments of their path (`fs::read`, `std::fs::read`), types by the compiler; `rng()` and
+/// `random()` by their bare names are refused, since they may be `rand`'s. A path that
 /// begins with `crate`, `self` or `super` is never taken for std's. Out of reach is what the block only calls: a function
 /// elsewhere that reads a clock is found when replay differs, not before.
 #[proc_macro_attribute]

@@ -110,6 +110,17 @@ impl<'ast> Visit<'ast> for Interior<'_> {
                 | "PerCore"
                 | "DashMap"
                 | "DashSet"
+                | "Once"
+                | "Condvar"
+                | "Barrier"
+                | "Receiver"
+                | "ArcSwap"
+                | "ArcSwapAny"
+                | "ArcSwapOption"
+                | "ArrayQueue"
+                | "SegQueue"
+                | "SkipMap"
+                | "SkipSet"
         ) || name.starts_with("Atomic");
         if changes {
             self.errors.refuse(
