@@ -5,6 +5,7 @@ mod network;
 
 use std::time::Duration;
 
+use network::counters::{Counters, Flow};
 use network::kernel::{self, Kernel};
 use network::process::PATIENCE;
 use network::{Lab, lab, load, peers, possible};
@@ -75,4 +76,53 @@ fn peers_from_the_distribution_pass() {
     assert!(requests.errors == 0 && requests.per_second > 1.0, "{requests:?}, {}", nginx.errors());
     let text = peers::curl(&lab, &format!("http://{}/small", lab::SERVER)).finish(patience());
     assert_eq!(text, "x".repeat(100));
+}
+
+#[test]
+#[ignore = "needs root: network namespaces"]
+fn a_nat_that_forgets_its_flows_is_noticed() {
+    if !possible(&["nft", "conntrack"]) {
+        return;
+    }
+    let lab = kernel::lab(true);
+    let _box = Kernel::Masquerade.start(&lab);
+    let _servers = load::serve(&lab, lab::SERVER);
+    let storm = load::Client::start(&lab, "connections --rate 20 --long-lived 20 --every 20 --patience 20");
+    let flows = load::Client::start(&lab, "flows --flows 20 --every 20");
+    let known = || lab.middle.sh("conntrack -L 2>/dev/null").lines().filter(|line| line.contains("ASSURED")).count();
+    network::process::until("all flows to be known", || known() >= 40);
+    lab.middle.sh("conntrack -F");
+    network::process::until("all flows to be known again", || known() >= 20);
+    let report = flows.end(patience());
+    assert!(report.count("/changed") > 0, "{report:?}");
+    let report = storm.end(patience());
+    assert!(report.count("/long_lived/broken") > 0, "{report:?}");
+}
+
+#[test]
+#[ignore = "needs root: network namespaces"]
+fn a_box_that_stands_still_is_noticed() {
+    if !possible(&["iperf3"]) {
+        return;
+    }
+    let lab = kernel::lab(true);
+    let _box = Kernel::Router.start(&lab);
+    let _servers = load::serve(&lab, lab::SERVER);
+    let iperf = peers::Iperf3::serve(&lab);
+    let transfer = iperf.start(&lab, "-t 60");
+    let probe = load::Client::start(&lab, "probe");
+    let sending = || Flow::all(&lab.client, "dport = :5201").iter().any(|flow| flow.acknowledged > 1_000_000);
+    network::process::until("the transfer", sending);
+    let before = Counters::of(&lab.client);
+    lab.middle.set("net/ipv4/ip_forward", "0");
+    std::thread::sleep(Duration::from_millis(500));
+    lab.middle.set("net/ipv4/ip_forward", "1");
+    network::process::until("retransmissions", || Counters::of(&lab.client).since(&before).get("TcpRetransSegs") > 0);
+    let counters = Counters::of(&lab.client).since(&before);
+    assert!(counters.get("TcpExtTCPTimeouts") > 0, "{:?}", counters.congestion());
+    let flows = Flow::all(&lab.client, "dport = :5201");
+    assert!(flows.iter().any(|flow| flow.retransmitted > 0 && flow.threshold.is_some()), "{flows:?}");
+    drop(transfer);
+    let report = probe.end(patience());
+    assert!(report.count("/lost") > 100 && report.count("/longest_outage_us") >= 490_000, "{report:?}");
 }

@@ -22,10 +22,9 @@ impl Counters {
             // Two lines each: names, then values, both behind "Group:".
             let lines: Vec<&str> = text.lines().collect();
             for pair in lines.chunks_exact(2) {
-                let group = pair[0].split(':').next().unwrap_or_default();
-                let values = pair.iter().map(|line| line.split_whitespace().skip(1));
-                let [names, values] = values.collect::<Vec<_>>().try_into().ok().expect("two lines");
-                for (name, value) in names.zip(values) {
+                let (group, names) = pair[0].split_once(':').expect("a group's names");
+                let (_, values) = pair[1].split_once(':').expect("a group's values");
+                for (name, value) in names.split_whitespace().zip(values.split_whitespace()) {
                     counters.insert(format!("{group}{name}"), value.parse().unwrap_or(0));
                 }
             }
@@ -88,7 +87,8 @@ pub(crate) struct Flow {
 impl Flow {
     /// The established flows of a namespace that a filter of `ss` selects, such as `dport = :5201`.
     pub(crate) fn all(namespace: &Namespace, filter: &str) -> Vec<Flow> {
-        let text = namespace.sh(&format!("ss --tcp --info --no-header --oneline --numeric state established '( {filter} )'"));
+        let text =
+            namespace.sh(&format!("ss --tcp --info --no-header --oneline --numeric state established '( {filter} )'"));
         text.lines().map(Flow::parse).collect()
     }
 

@@ -112,7 +112,9 @@ impl Lab {
             namespace.sh(&format!("ip link set {interface} up"));
         }
         // Both CPUs take frames from a veth pair otherwise, and frames of one flow overtake each other.
-        let steer = |cpu: usize, interface: &str| format!("echo {} > /sys/class/net/{interface}/queues/rx-0/rps_cpus", 1 << cpu);
+        let steer = |cpu: usize, interface: &str| {
+            format!("echo {} > /sys/class/net/{interface}/queues/rx-0/rps_cpus", 1 << cpu)
+        };
         let last = std::thread::available_parallelism().map_or(1, usize::from).min(32) - 1;
         for (namespace, interface) in self.interfaces() {
             let cpu = if interface == "outside" { last } else { 0 };

@@ -2,8 +2,9 @@
 //!
 //! Invariant: a report is the JSON object of a client that has ended by itself or because it was told to.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::sync::OnceLock;
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use serde_json::Value;
@@ -16,10 +17,11 @@ pub(crate) fn executable() -> PathBuf {
     example("network_load")
 }
 
-/// The executable of an example, in the profile that this executable was built in.
+/// The executable of an example as it is now, in the profile that this executable was built in.
 pub(crate) fn example(name: &str) -> PathBuf {
-    static BUILT: OnceLock<PathBuf> = OnceLock::new();
-    let examples = BUILT.get_or_init(|| {
+    static BUILT: Mutex<BTreeMap<String, PathBuf>> = Mutex::new(BTreeMap::new());
+    let mut built = BUILT.lock().unwrap_or_else(PoisonError::into_inner);
+    let path = built.entry(name.into()).or_insert_with(|| {
         let test = std::env::current_exe().expect("a test has a path");
         let directory = test.ancestors().nth(2).expect("target/PROFILE/deps/TEST");
         let profile = match directory.file_name().and_then(std::ffi::OsStr::to_str) {
@@ -29,12 +31,12 @@ pub(crate) fn example(name: &str) -> PathBuf {
         };
         let target = directory.parent().expect("target/PROFILE");
         let mut cargo = std::process::Command::new(env!("CARGO"));
-        cargo.current_dir(env!("CARGO_MANIFEST_DIR")).args(["build", "--quiet", "--offline", "--examples"]);
+        cargo.current_dir(env!("CARGO_MANIFEST_DIR")).args(["build", "--quiet", "--offline", "--example", name]);
         cargo.args(["--profile", profile, "--target-dir"]).arg(target);
-        assert!(cargo.status().expect("cargo runs").success(), "the examples do not compile");
-        directory.join("examples")
+        assert!(cargo.status().expect("cargo runs").success(), "{name} does not compile");
+        directory.join("examples").join(name)
     });
-    examples.join(name)
+    path.clone()
 }
 
 /// Starts the servers of all loads in the server's namespace, and waits until they are there.

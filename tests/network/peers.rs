@@ -54,7 +54,8 @@ impl Transfer {
     /// From what `iperf3 -J` prints.
     pub(crate) fn read(text: &str) -> Transfer {
         let value: Value = serde_json::from_str(text).unwrap_or_else(|error| panic!("iperf3: {error}: {text}"));
-        let number = |path: &str| value.pointer(path).and_then(Value::as_f64).unwrap_or_else(|| panic!("{path}: {text}"));
+        let number =
+            |path: &str| value.pointer(path).and_then(Value::as_f64).unwrap_or_else(|| panic!("{path}: {text}"));
         let intervals = value["intervals"].as_array().map_or(&[][..], Vec::as_slice);
         Transfer {
             bits_per_second: number("/end/sum_received/bits_per_second"),
@@ -121,7 +122,8 @@ pub(crate) struct Requests {
 
 /// Runs wrk for some seconds against the server's nginx, each request in a connection of its own.
 pub(crate) fn wrk(lab: &Lab, seconds: u64, at_once: u32) -> Requests {
-    let (url, at_once, time) = (format!("http://{}/small", lab::SERVER), format!("-c{at_once}"), format!("-d{seconds}s"));
+    let (url, at_once, time) =
+        (format!("http://{}/small", lab::SERVER), format!("-c{at_once}"), format!("-d{seconds}s"));
     let command = ["wrk", "-t1", &at_once, &time, "-H", "Connection: close", &url];
     let text = Process::start(&lab.client, lab.directory(), command).finish(PATIENCE + Duration::from_secs(seconds));
     Requests::read(&text)

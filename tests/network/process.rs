@@ -16,6 +16,19 @@ use super::{Namespace, leftovers, load};
 /// How long anything may take on a machine that does other things as well.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
+/// Waits for something.
+///
+/// # Panics
+///
+/// If it does not happen for [`PATIENCE`].
+pub(crate) fn until(what: &str, mut done: impl FnMut() -> bool) {
+    let since = Instant::now();
+    while !done() {
+        assert!(since.elapsed() < PATIENCE, "waited in vain for {what}");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
 /// A process in the background.
 #[derive(Debug)]
 pub(crate) struct Process {
@@ -32,6 +45,16 @@ impl Process {
         directory: &Path,
         command: impl IntoIterator<Item = S>,
     ) -> Process {
+        Process::start_with_grace(namespace, directory, Duration::from_secs(10), command)
+    }
+
+    /// The same for a command that gets this long to end when it is told to, before it is killed.
+    pub(crate) fn start_with_grace<S: AsRef<OsStr>>(
+        namespace: &Namespace,
+        directory: &Path,
+        grace: Duration,
+        command: impl IntoIterator<Item = S>,
+    ) -> Process {
         static NUMBER: std::sync::atomic::AtomicU32 = std::sync::atomic::AtomicU32::new(0);
         let command: Vec<_> = command.into_iter().map(|word| word.as_ref().to_owned()).collect();
         let what = Path::new(&command[0]).file_name().unwrap_or(&command[0]).to_string_lossy().into_owned();
@@ -42,6 +65,7 @@ impl Process {
 
         let mut guard = Command::new(load::executable());
         guard.arg("guard").arg("--parent").arg(std::process::id().to_string()).arg("--remove").arg(directory);
+        guard.arg("--grace").arg(grace.as_millis().to_string());
         guard.arg("--").args(&command).env(leftovers::OWNER, leftovers::owner());
         guard.stdin(Stdio::null()).stdout(create(&out)).stderr(create(&err));
         // What a terminal sends to the test, the test passes on by ending.

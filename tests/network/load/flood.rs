@@ -68,7 +68,9 @@ pub(crate) fn run(options: &Options, told: &Told) -> io::Result<Value> {
             }
             match sendmmsg(socket, &mut batch, SendFlags::empty()) {
                 Ok(taken) => sent += taken as u64,
-                Err(rustix::io::Errno::CONNREFUSED | rustix::io::Errno::NOBUFS | rustix::io::Errno::AGAIN) => refused += 1,
+                Err(rustix::io::Errno::CONNREFUSED | rustix::io::Errno::NOBUFS | rustix::io::Errno::AGAIN) => {
+                    refused += 1
+                }
                 Err(error) => return Err(error.into()),
             }
         }

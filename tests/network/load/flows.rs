@@ -10,8 +10,8 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use crate::answers::{self, ANSWER, Question};
 use crate::Told;
+use crate::answers::{self, ANSWER, Question};
 
 /// The command line.
 #[derive(Debug, clap::Args)]

@@ -11,7 +11,9 @@ use std::process::{Command, ExitCode, ExitStatus};
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::process::{Pid, Signal, WaitOptions, kill_process, set_child_subreaper, set_parent_process_death_signal, wait};
+use rustix::process::{
+    Pid, Signal, WaitOptions, kill_process, set_child_subreaper, set_parent_process_death_signal, wait,
+};
 use signal_hook::consts::{SIGCHLD, SIGINT, SIGTERM};
 
 /// The command line.

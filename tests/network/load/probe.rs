@@ -35,6 +35,9 @@ pub(crate) struct Options {
     patience: u64,
 }
 
+/// Of round trips; what takes longer is counted as this.
+const LONGEST: Duration = Duration::from_secs(60);
+
 struct Probe {
     socket: UdpSocket,
     /// When each question was asked, and whether it was answered.
@@ -52,7 +55,7 @@ pub(crate) fn run(options: &Options, told: &Told) -> io::Result<Value> {
     let socket = UdpSocket::bind(if server.is_ipv4() { "0.0.0.0:0" } else { "[::]:0" })?;
     socket.connect(server)?;
     socket.set_nonblocking(true)?;
-    let round_trips = Histogram::new(3).expect("three digits are possible");
+    let round_trips = Histogram::new_with_max(LONGEST.as_nanos() as u64, 3).expect("three digits are possible");
     let mut probe = Probe {
         socket,
         asked: Vec::new(),

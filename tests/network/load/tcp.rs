@@ -85,7 +85,7 @@ impl Connections {
             patience,
             looked_at: Instant::now(),
             tallies: BTreeMap::new(),
-            first_answer: Histogram::new(3).expect("three digits are possible"),
+            first_answer: Histogram::new_with_max(3_600_000_000, 3).expect("three digits are possible"),
             examples: Vec::new(),
             next_seed: u64::from(std::process::id()) << 32,
             ending: false,
@@ -120,8 +120,7 @@ impl Connections {
         let now = Instant::now();
         self.next_seed += 1;
         let request = Request { seed: self.next_seed, bytes: purpose.bytes, rate: purpose.rate };
-        let connection =
-            Connection { stream, purpose, request, state: State::Connecting, opened: now, progress: now };
+        let connection = Connection { stream, purpose, request, state: State::Connecting, opened: now, progress: now };
         self.alive[place] = Some(connection);
         Ok(())
     }
@@ -133,8 +132,7 @@ impl Connections {
 
     /// Waits for something to happen, for at most `timeout`, and does what is to be done.
     pub(crate) fn turn(&mut self, timeout: Duration) -> io::Result<()> {
-        let timeout =
-            Timespec { tv_sec: timeout.as_secs() as i64, tv_nsec: i64::from(timeout.subsec_nanos()) };
+        let timeout = Timespec { tv_sec: timeout.as_secs() as i64, tv_nsec: i64::from(timeout.subsec_nanos()) };
         let mut events = Vec::with_capacity(256);
         match epoll::wait(&self.epoll, rustix::buffer::spare_capacity(&mut events), Some(&timeout)) {
             Ok(_) | Err(rustix::io::Errno::INTR) => {}
