@@ -1,7 +1,7 @@
 //! What a NAT between two real interfaces does: this one and those that operators run today, between the same namespaces.
 //!
-//! Work, in a client's namespace, through the box's, to a server's (`tests/network/`), over veth pairs with one CPU for each
-//! interface's frames:
+//! Work, in a client's namespace, through the box's, to a server's (`tests/network/`), over veth pairs whose frames go to CPUs as is
+//! best for each system:
 //!
 //! | case | what is measured |
 //! | --- | --- |

@@ -48,7 +48,8 @@ impl Case {
     pub(crate) fn measure(self, system: &dyn System, time: Duration) -> Figures {
         // New connections and small packets are whole frames; without offloads nothing else can leave either end.
         let offloads = !matches!(self, Case::TcpPlain);
-        let lab = Lab::build(Plan { wire: system.wire(), offloads, ..Plan::default() });
+        let (wire, steering) = (system.wire(), system.steering());
+        let lab = Lab::build(Plan { wire, offloads, steering, ..Plan::default() });
         let running = system.start(&lab);
         let mut figures = match self {
             Case::Tcp | Case::TcpPlain => tcp(&lab, time),

@@ -3,7 +3,7 @@
 //! Invariant: each is started in a lab of its own kind, and everything of it ends with what `start` returns or with the lab.
 
 use crate::network::kernel::{Kernel, KernelBox};
-use crate::network::{Lab, Wire};
+use crate::network::{Lab, Wire, lab::Steering};
 
 /// Something that may stand in the middle.
 pub(crate) trait System: Sync {
@@ -13,6 +13,8 @@ pub(crate) trait System: Sync {
     fn needs(&self) -> &'static [&'static str];
     /// What it is to its neighbours.
     fn wire(&self) -> Wire;
+    /// Which steering of frames is best for it.
+    fn steering(&self) -> Steering;
     /// Starts it, and waits until it is ready.
     fn start(&self, lab: &Lab) -> Box<dyn Running>;
 }
@@ -43,6 +45,11 @@ impl System for Kernel {
 
     fn wire(&self) -> Wire {
         Wire::Routed
+    }
+
+    fn steering(&self) -> Steering {
+        // The CPU that sends takes the frame all the way: fewer hops. It costs some frames their order.
+        Steering::Nobody
     }
 
     fn start(&self, lab: &Lab) -> Box<dyn Running> {

@@ -36,6 +36,17 @@ pub(crate) enum Wire {
     Transparent,
 }
 
+/// Whose interfaces have one CPU each that takes frames from them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Steering {
+    /// A frame is taken by the CPU that sent it: the shortest way.
+    Nobody,
+    /// Those of the box.
+    Box,
+    /// All.
+    Everybody,
+}
+
 /// What a lab is to be like.
 #[derive(Clone, Debug)]
 pub(crate) struct Plan {
@@ -49,11 +60,13 @@ pub(crate) struct Plan {
     pub(crate) clients: u8,
     /// Whether there is IPv6 at all.
     pub(crate) ipv6: bool,
+    /// Which interfaces have a CPU of their own.
+    pub(crate) steering: Steering,
 }
 
 impl Default for Plan {
     fn default() -> Plan {
-        Plan { wire: Wire::Routed, mtu: 1500, offloads: true, clients: 1, ipv6: false }
+        Plan { wire: Wire::Routed, mtu: 1500, offloads: true, clients: 1, ipv6: false, steering: Steering::Box }
     }
 }
 
@@ -111,17 +124,25 @@ impl Lab {
             }
             namespace.sh(&format!("ip link set {interface} up"));
         }
-        // Both CPUs take frames from a veth pair otherwise, and frames of one flow overtake each other.
-        let steer = |cpu: usize, interface: &str| {
-            format!("echo {} > /sys/class/net/{interface}/queues/rx-0/rps_cpus", 1 << cpu)
-        };
+        self.steer();
+    }
+
+    /// Both CPUs take frames from a veth pair otherwise, and frames of one flow overtake each other.
+    fn steer(&self) {
         let last = std::thread::available_parallelism().map_or(1, usize::from).min(32) - 1;
         for (namespace, interface) in self.interfaces() {
-            let cpu = if interface == "outside" { last } else { 0 };
-            let cpu = if namespace.name() == "server" { last } else { cpu };
-            // A sysfs of its own: the one that is mounted shows the interfaces of another namespace.
-            let line = steer(cpu, interface);
-            namespace.sh(&format!("unshare --mount sh -c 'mount -t sysfs sysfs /sys && {line}'"));
+            let ours = match self.plan.steering {
+                Steering::Nobody => false,
+                Steering::Box => namespace.name() == "box",
+                Steering::Everybody => true,
+            };
+            let cpu = if interface == "outside" || namespace.name() == "server" { last } else { 0 };
+            let queue = format!("/sys/class/net/{interface}/queues/rx-0/rps_cpus");
+            if ours {
+                // A sysfs of its own: the one that is mounted shows the interfaces of another namespace.
+                let line = format!("mount -t sysfs sysfs /sys && echo {:x} > {queue}", 1_u64 << cpu);
+                namespace.sh(&format!("unshare --mount sh -c '{line}'"));
+            }
         }
     }
 
