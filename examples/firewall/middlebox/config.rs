@@ -33,7 +33,12 @@ impl Default for FirewallConfig {
             "allow in tcp to 10.1.0.1/32 port 443",
             "allow in udp to 10.1.0.2/32 port 53",
         ];
-        Self { rules: rules.map(Into::into).into(), max_flows: 1 << 18, pass_other: false, timeouts: Timeouts::default() }
+        Self {
+            rules: rules.map(Into::into).into(),
+            max_flows: 1 << 18,
+            pass_other: false,
+            timeouts: Timeouts::default(),
+        }
     }
 }
 

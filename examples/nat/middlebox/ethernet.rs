@@ -142,7 +142,9 @@ mod tests {
         let mac = Mac::made_of(Ipv4Addr::new(198, 51, 100, 1));
         assert_eq!(mac.to_string(), "02:4e:c6:33:64:01");
         assert_eq!(mac.to_string().parse(), Ok(mac));
-        for text in ["", "02:4e:c6:33:64", "02:4e:c6:33:64:01:02", "2:4e:c6:33:64:01", "01:00:5e:00:00:01", "00:00:00:00:00:00"] {
+        for text in
+            ["", "02:4e:c6:33:64", "02:4e:c6:33:64:01:02", "2:4e:c6:33:64:01", "01:00:5e:00:00:01", "00:00:00:00:00:00"]
+        {
             assert_eq!(text.parse::<Mac>(), Err(MacError { found: text.into() }));
         }
     }
