@@ -47,7 +47,8 @@
 //! # Limits
 //!
 //! Sequence numbers are not checked. Fragments, malformed packets, and whatever is not TCP, UDP or ICMP over IPv4 are
-//! dropped and counted (ARP as well, so neighbours need static entries). VLAN tags pass as they are.
+//! dropped and counted. ARP passes, so that the hosts of the two sides find each other; so does what is neither IPv4 nor
+//! ARP if the configuration says `pass_other = true` (the rules do not look at it). VLAN tags pass as they are.
 
 mod middlebox;
 mod scenario;

@@ -130,7 +130,7 @@ impl FirewallScenario {
         let identity = Identity { number: self.noise, note: noise as u64, kind: NOISE, ..Identity::default() };
         let mut frame = headers.frame(&[], draw.payload(), &identity);
         if noise == Noise::Damaged {
-            Damage::pick(draw).apply(&mut frame, headers.offsets(), draw);
+            Damage::any_of(&Damage::ALL, draw).apply(&mut frame, headers.offsets(), draw);
         }
         Some((port, frame))
     }

@@ -220,3 +220,12 @@ fn idle_flows_are_forgotten_and_make_room() {
     assert!(!passes(&mut firewall, OUTSIDE, reply));
     assert!(!passed.contains(&200) && passes(&mut firewall, INSIDE, datagram(200)));
 }
+
+#[test]
+fn arp_passes_and_what_the_rules_cannot_judge_only_if_asked_for() {
+    for pass_other in [false, true] {
+        let mut config = FirewallConfig::default();
+        config.pass_other = pass_other;
+        driver::assert_others_pass(&mut Single::new(move || make(&config)), pass_other);
+    }
+}

@@ -106,7 +106,11 @@ pub(crate) enum View {
 /// Why a frame is none of that.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Unfit {
-    /// Not IPv4, or a protocol without ports.
+    /// A question or answer about who has an IPv4 address.
+    Arp,
+    /// Neither that nor IPv4.
+    Foreign,
+    /// IPv4 that carries a protocol without ports.
     Unsupported,
     /// A fragment, the first included: its ports cannot be trusted to be those of the rest.
     Fragment,
@@ -162,18 +166,23 @@ pub(crate) fn source(frame: &[u8]) -> Option<Ipv4Addr> {
 
 /// The offset of the IPv4 header.
 fn find_ipv4(frame: &[u8]) -> Result<usize, Unfit> {
+    match content(frame)? {
+        (EtherType::IPV4, at) => Ok(at),
+        (EtherType::ARP, _) => Err(Unfit::Arp),
+        _ => Err(Unfit::Foreign),
+    }
+}
+
+/// What an Ethernet frame carries, and at which offset; VLAN tags are skipped.
+#[inline]
+pub(crate) fn content(frame: &[u8]) -> Result<(EtherType, usize), Unfit> {
     let ethernet = Ethernet2HeaderSlice::from_slice(frame).map_err(|_| Unfit::Malformed)?;
     let (mut kind, mut at) = (ethernet.ether_type(), ethernet.slice().len());
-    while kind != EtherType::IPV4 {
-        match kind {
-            EtherType::VLAN_TAGGED_FRAME | EtherType::PROVIDER_BRIDGING | EtherType::VLAN_DOUBLE_TAGGED_FRAME => {
-                let tag = SingleVlanHeaderSlice::from_slice(&frame[at..]).map_err(|_| Unfit::Malformed)?;
-                (kind, at) = (tag.ether_type(), at + tag.slice().len());
-            }
-            _ => return Err(Unfit::Unsupported),
-        }
+    while let EtherType::VLAN_TAGGED_FRAME | EtherType::PROVIDER_BRIDGING | EtherType::VLAN_DOUBLE_TAGGED_FRAME = kind {
+        let tag = SingleVlanHeaderSlice::from_slice(&frame[at..]).map_err(|_| Unfit::Malformed)?;
+        (kind, at) = (tag.ether_type(), at + tag.slice().len());
     }
-    Ok(at)
+    Ok((kind, at))
 }
 
 /// Where the transport header and the packet end, and the IPv4 header at `at`. A packet may claim to be longer than

@@ -24,7 +24,9 @@
 //!
 //! The destination of what a client sends becomes the backend, the source of what the backend answers becomes the
 //! service, in both cases address and port; checksums are updated, not recomputed (RFC 1624). ICMP errors are
-//! translated with the packet that they quote. Ethernet headers and VLAN tags pass as they are.
+//! translated with the packet that they quote. Ethernet headers and VLAN tags pass as they are, and ARP passes: clients
+//! reach the service by a route over a router, or a host that has all backends' addresses, on the servers' side. What is
+//! neither IPv4 nor ARP passes if the configuration says `pass_other = true`.
 //!
 //! # What is shared, and what is logged
 //!

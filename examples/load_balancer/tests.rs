@@ -259,3 +259,11 @@ fn icmp_errors_find_their_connection_in_both_directions() {
     let error = unreachable(addr(CLIENT), &packet(addr(CLIENT), addr("10.1.0.77:8443"), UDP));
     assert_eq!(told(SERVERS, error, addr(CLIENT)), None);
 }
+
+#[test]
+fn arp_passes_and_other_protocols_only_if_asked_for() {
+    for pass_other in [false, true] {
+        let config = BalancerConfig { pass_other, ..BalancerConfig::default() };
+        driver::assert_others_pass(&mut balancer(&config), pass_other);
+    }
+}

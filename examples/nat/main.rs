@@ -41,11 +41,38 @@
 //!   not taken up.
 //! - ICMP errors are translated together with the packet they quote (RFC 5508).
 //! - Checksums are updated, not recomputed (RFC 1624); a UDP datagram without one stays without.
-//! - VLAN tags and all of the Ethernet header pass as they are, and the time to live is not decremented: the NAT is a
-//!   bump in the wire, not a router.
-//! - Dropped and counted: fragments, the first included, since later ones have no ports; malformed packets; whatever is
-//!   not IPv4 (ARP as well, so neighbours need static entries) or has no ports. No hairpinning, no application-level
-//!   gateways.
+//! - Dropped and counted: fragments, the first included, since later ones have no ports; malformed packets; IPv4 that has
+//!   no ports. No hairpinning, no application-level gateways.
+//!
+//! # Where it sits
+//!
+//! The NAT is a bump in the wire: two interfaces, no addresses of its own but `public`, and hosts on both sides that take
+//! the other side for the same Ethernet. Ethernet headers, VLAN tags and the time to live stay. What is not IPv4 passes as
+//! it is, ARP above all, so hosts find each other through the NAT (`pass_other = false` stops all but ARP).
+//!
+//! ```text
+//! client 10.0.0.2/24 ───inside┤ NAT ├outside─── server 10.0.0.3/24, or a router to everywhere
+//! ```
+//!
+//! | the client reaches its remote | because |
+//! | --- | --- |
+//! | on its own network | its ARP request passes, and so does the answer |
+//! | over a default route | the same, for the router's address, which is outside |
+//!
+//! What leaves comes from `public`, so the outside must find its way back:
+//!
+//! | whoever is next to the NAT outside | because |
+//! | --- | --- |
+//! | has `public` on its own network (`public` is a free address of it) | the NAT answers ARP requests for it |
+//! | has a route to it on the link (`ip route add 198.51.100.1 dev eth0`) | the same |
+//! | has a route to it over the one host, or the router, that is inside | that one's Ethernet address stays |
+//!
+//! The answer names an Ethernet address of the NAT's own (`mac`; by default `02:4e` and the four bytes of `public`). What
+//! comes in to that is sent on to the host that opened the flow, or the router it is behind, whose address was learned from
+//! the frame that opened it, and is learned again, once a second at most, from those that follow. The NAT itself need not
+//! remember more than that, and looks at no table more than before.
+//!
+//! Each `public` is for one NAT; two on one network need two. Nobody answers for `public` inside.
 
 mod middlebox;
 mod scenario;

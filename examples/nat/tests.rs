@@ -1,5 +1,7 @@
 //! What the NAT does to single packets, and that the scenario notices what it must.
 
+mod transparent;
+
 use std::{
     net::{Ipv4Addr, SocketAddrV4},
     time::Duration,

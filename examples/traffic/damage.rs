@@ -1,4 +1,4 @@
-//! What makes a good packet one that no middlebox with a table of flows may let through.
+//! What makes a good packet one that a middlebox with a table of flows may not let through.
 //!
 //! Invariant: the identity at the end of the frame stays.
 
@@ -13,14 +13,17 @@ pub(crate) enum Damage {
     Checksum,
     /// An IPv4 length beyond the end of the frame.
     Length,
-    /// Not IPv4.
+    /// Neither IPv4 nor ARP.
     Foreign,
 }
 
 impl Damage {
-    /// Any of them.
-    pub(crate) fn pick(draw: &mut Draw) -> Self {
-        [Self::Fragment, Self::Checksum, Self::Length, Self::Foreign][draw.below(4)]
+    /// All of them.
+    pub(crate) const ALL: [Self; 4] = [Self::Fragment, Self::Checksum, Self::Length, Self::Foreign];
+
+    /// One of these, of which there must be some: what the middlebox must drop.
+    pub(crate) fn any_of(these: &[Self], draw: &mut Draw) -> Self {
+        these[draw.below(these.len())]
     }
 
     /// Does it to a frame whose headers are at `at`.

@@ -2,13 +2,15 @@
 //!
 //! Invariant: what one core released comes out in order; the cores overtake each other at random.
 
-use std::collections::VecDeque;
+use std::{collections::VecDeque, net::Ipv4Addr};
 
 use ftmb::{
     prelude::*,
     testing::{Crash, Group},
 };
 use rand::{Rng, SeedableRng, rngs::SmallRng};
+
+use super::{Identity, arp};
 
 /// A group of one core that takes one packet at a time.
 #[derive(Debug)]
@@ -257,4 +259,19 @@ fn core_of(frame: &[u8]) -> usize {
     let at = if frame[12] == 0x81 { 30 } else { 26 };
     let mixed = frame[at..at + 4].iter().zip(&frame[at + 4..at + 8]).map(|(a, b)| u32::from(a ^ b));
     mixed.fold(0, u32::wrapping_add).count_ones() as usize % 2
+}
+
+/// ARP passes between the two ports, and IPv6 if it may.
+pub(crate) fn assert_others_pass<M: Middlebox>(group: &mut Single<M>, with_ipv6: bool) {
+    let (asker, asked) = (Ipv4Addr::new(10, 0, 0, 2), Ipv4Addr::new(10, 0, 0, 3));
+    let identity = Identity::default();
+    let arp = arp::request(asker, asked, &identity);
+    let ipv6 = [&arp[..12], &[0x86, 0xdd, 0x60], &arp[15..]].concat();
+    for (frame, passes) in [(arp, true), (ipv6, with_ipv6)] {
+        for (from, to) in [(PortId(0), PortId(1)), (PortId(1), PortId(0))] {
+            let out = group.process(&Frame::new(from, frame.clone(), 1));
+            let expected: Vec<Frame> = passes.then(|| Frame::new(to, frame.clone(), 1)).into_iter().collect();
+            assert_eq!(out, expected);
+        }
+    }
 }

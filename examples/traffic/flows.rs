@@ -3,7 +3,8 @@
 //! - A packet comes out once, in the order of its direction, at the other port, byte for byte as it went in but for its
 //!   endpoints and the checksums that cover them, which are right.
 //! - The server sees the same two endpoints from a flow's first packet to its last.
-//! - The client sees the server that it talks to, and itself.
+//! - The client sees the server that it talks to, and itself; what a server sent to the middlebox's own Ethernet address
+//!   comes to the client's.
 //!
 //! Invariant: an identity in a packet leads to its flow by an index, so that a check takes no search and no memory per
 //! packet.
@@ -16,7 +17,11 @@ use std::{
 
 use ftmb::prelude::*;
 
-use super::{Draw, Flow, Identity, Kind, Offsets, Stage, Way, is_sound};
+use super::{
+    Draw, Flow, Identity, Kind, Offsets, Stage, Way,
+    arp::{Mac, mac},
+    is_sound,
+};
 
 /// `kind` of an identity: a packet of a flow, by direction. What is above is the scenario's own.
 const OUT: u8 = 0;
@@ -33,6 +38,8 @@ pub(crate) struct Flows {
     live: Vec<u32>,
     /// Those that may be opened, the one that was closed first in front.
     idle: VecDeque<u32>,
+    /// Where the servers send to, if the middlebox has an Ethernet address of its own.
+    gateway: Option<Mac>,
     /// A released frame with what may change put back.
     scratch: Vec<u8>,
 }
@@ -55,8 +62,14 @@ impl Flows {
             live: Vec::with_capacity(live),
             idle: (0..flows.len() as u32).collect(),
             flows,
+            gateway: None,
             scratch: Vec::with_capacity(2048),
         }
+    }
+
+    /// From now on the servers send to this Ethernet address, and the clients must get it at their own.
+    pub(crate) fn answer_to(&mut self, gateway: Mac) {
+        self.gateway = Some(gateway);
     }
 
     /// One of them.
@@ -102,7 +115,11 @@ impl Flows {
         if flow.stage == Stage::Done {
             self.live.swap_remove(place);
         }
-        Some((flow.entry(step.way), step.headers.frame(&[], payload, &identity)))
+        let mut frame = step.headers.frame(&[], payload, &identity);
+        if let (Way::Back, Some(gateway)) = (step.way, self.gateway) {
+            frame[..6].copy_from_slice(&gateway);
+        }
+        Some((flow.entry(step.way), frame))
     }
 
     /// Checks a packet that came out. `sent` has this identity.
@@ -129,7 +146,7 @@ impl Flows {
             return contradiction(flow, format!("{way:?}: came out where it went in"));
         }
         (lane.next, lane.arrived) = (identity.number + 1, lane.arrived + 1);
-        let ends = compare(flow, way, sent.bytes(), released.bytes(), &mut self.scratch)?;
+        let ends = compare(flow, way, self.gateway, sent.bytes(), released.bytes(), &mut self.scratch)?;
         match way {
             Way::Out => {
                 let (source, destination) = *flow.seen.get_or_insert(ends);
@@ -168,6 +185,7 @@ impl Flows {
 fn compare(
     flow: &Flow,
     way: Way,
+    gateway: Option<Mac>,
     sent: &[u8],
     released: &[u8],
     scratch: &mut Vec<u8>,
@@ -186,6 +204,12 @@ fn compare(
     scratch.extend_from_slice(released);
     for (at, len) in [(network + 10, 10), ports, (checksum, 2)] {
         scratch[at..at + len].copy_from_slice(&sent[at..at + len]);
+    }
+    if gateway.is_some_and(|gateway| sent.starts_with(&gateway)) {
+        if !released.starts_with(&mac(*flow.client.ip())) {
+            return contradiction(flow, "a reply was delivered to another Ethernet address than the client's");
+        }
+        scratch[..6].copy_from_slice(&sent[..6]);
     }
     if scratch != sent {
         let at = scratch.iter().zip(sent).position(|(a, b)| a != b).unwrap_or(0);

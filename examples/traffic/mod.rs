@@ -14,6 +14,7 @@ use etherparse::{
     TcpHeader, UdpHeader, VlanId, checksum::Sum16BitWords,
 };
 
+pub(crate) mod arp;
 mod damage;
 #[cfg(test)]
 pub(crate) mod driver;
@@ -85,12 +86,11 @@ impl Headers {
 
     fn put_link(&self, out: &mut [u8]) {
         let outer = if self.vlan.is_some() { EtherType::VLAN_TAGGED_FRAME } else { EtherType::IPV4 };
-        let mac = |address: SocketAddrV4| {
-            let [a, b, c, d] = address.ip().octets();
-            [2, 0, a, b, c, d]
+        let ethernet = Ethernet2Header {
+            source: arp::mac(*self.source.ip()),
+            destination: arp::mac(*self.destination.ip()),
+            ether_type: outer,
         };
-        let ethernet =
-            Ethernet2Header { source: mac(self.source), destination: mac(self.destination), ether_type: outer };
         out[..14].copy_from_slice(&ethernet.to_bytes());
         if let Some(id) = self.vlan {
             let tag = SingleVlanHeader {

@@ -18,6 +18,8 @@ pub(crate) struct FirewallConfig {
     rules: Vec<String>,
     /// Flows that are remembered at a time; beyond them no new one is let in or out.
     pub(crate) max_flows: usize,
+    /// Whether frames that are neither IPv4 nor ARP pass: IPv6, say, to which the rules do not apply.
+    pub(crate) pass_other: bool,
     /// When idle flows are forgotten.
     pub(crate) timeouts: Timeouts,
 }
@@ -31,7 +33,12 @@ impl Default for FirewallConfig {
             "allow in tcp to 10.1.0.1/32 port 443",
             "allow in udp to 10.1.0.2/32 port 53",
         ];
-        Self { rules: rules.map(Into::into).into(), max_flows: 1 << 18, timeouts: Timeouts::default() }
+        Self {
+            rules: rules.map(Into::into).into(),
+            max_flows: 1 << 18,
+            pass_other: false,
+            timeouts: Timeouts::default(),
+        }
     }
 }
 

@@ -52,6 +52,7 @@ pub(crate) struct Firewall {
     fragments: Counter,
     malformed: Counter,
     unsupported: Counter,
+    others_passed: Counter,
 }
 
 #[ftmb::middlebox]
@@ -77,6 +78,7 @@ impl Firewall {
             fragments: Counter::new(),
             malformed: Counter::new(),
             unsupported: Counter::new(),
+            others_passed: Counter::new(),
         }
     }
 
@@ -193,6 +195,12 @@ impl Middlebox for Firewall {
             Ok(View::Error { .. }) => &self.unopened,
             Err(Unfit::Fragment) => &self.fragments,
             Err(Unfit::Malformed) => &self.malformed,
+            Err(Unfit::Foreign) if !self.config.pass_other => &self.unsupported,
+            // without ARP no two hosts would find each other
+            Err(Unfit::Arp | Unfit::Foreign) => {
+                self.others_passed.add(1);
+                return Verdict::Forward(to);
+            }
             Err(Unfit::Unsupported) => &self.unsupported,
         };
         refused.add(1);
@@ -225,6 +233,7 @@ impl Middlebox for Firewall {
         metrics.counter("cut", self.cut.get());
         metrics.counter("passed", self.passed.get());
         metrics.counter("errors_passed", self.errors_passed.get());
+        metrics.counter("others_passed", self.others_passed.get());
         metrics.counter("dropped_denied", self.denied.get());
         metrics.counter("dropped_unopened", self.unopened.get());
         metrics.counter("dropped_out_of_state", self.out_of_state.get());

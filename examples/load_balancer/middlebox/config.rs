@@ -20,6 +20,8 @@ pub(crate) struct BalancerConfig {
     pub(crate) table_size: u32,
     /// Connections that are remembered at a time; beyond them no new one is let in.
     pub(crate) max_connections: usize,
+    /// Whether frames that are neither IPv4 nor ARP pass, IPv6 say.
+    pub(crate) pass_other: bool,
     /// When idle connections are forgotten.
     pub(crate) timeouts: Timeouts,
 }
@@ -31,6 +33,7 @@ impl Default for BalancerConfig {
             backends: (1..=4).map(|n| SocketAddrV4::new(Ipv4Addr::new(10, 1, 0, n), 8443)).collect(),
             table_size: 65_537,
             max_connections: 1 << 18,
+            pass_other: false,
             timeouts: Timeouts::default(),
         }
     }

@@ -62,6 +62,7 @@ pub(crate) struct LoadBalancer {
     fragments: Counter,
     malformed: Counter,
     unsupported: Counter,
+    others_passed: Counter,
 }
 
 #[ftmb::middlebox]
@@ -89,6 +90,7 @@ impl LoadBalancer {
             fragments: Counter::new(),
             malformed: Counter::new(),
             unsupported: Counter::new(),
+            others_passed: Counter::new(),
         }
     }
 
@@ -252,6 +254,12 @@ impl Middlebox for LoadBalancer {
             Ok(View::Error { network, transport, end, about }) => self.error(packet, (network, transport, end), &about),
             Err(Unfit::Fragment) => Err(&self.fragments),
             Err(Unfit::Malformed) => Err(&self.malformed),
+            Err(Unfit::Foreign) if !self.config.pass_other => Err(&self.unsupported),
+            // without ARP no two hosts would find each other
+            Err(Unfit::Arp | Unfit::Foreign) => {
+                self.others_passed.add(1);
+                Ok(Verdict::Forward(if packet.port() == self.clients { self.servers } else { self.clients }))
+            }
             Err(Unfit::Unsupported) => Err(&self.unsupported),
         };
         verdict.unwrap_or_else(|counter| {
@@ -286,6 +294,7 @@ impl Middlebox for LoadBalancer {
         metrics.counter("balanced", self.balanced.get());
         metrics.counter("returned", self.returned.get());
         metrics.counter("errors_translated", self.errors_translated.get());
+        metrics.counter("others_passed", self.others_passed.get());
         metrics.counter("dropped_unopened", self.unopened.get());
         metrics.counter("dropped_unsolicited", self.unsolicited.get());
         metrics.counter("dropped_not_for_service", self.not_for_service.get());

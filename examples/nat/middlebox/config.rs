@@ -2,9 +2,11 @@
 //!
 //! Invariant: none of it changes while packets flow.
 
-use std::net::Ipv4Addr;
+use std::{fmt::Display, net::Ipv4Addr, str::FromStr};
 
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer, de::Error};
+
+use super::ethernet::Mac;
 
 /// The `[middlebox]` table of the configuration file.
 #[derive(Clone, Debug, Deserialize)]
@@ -12,6 +14,11 @@ use serde::Deserialize;
 pub(crate) struct NatConfig {
     /// The address that the outside sees.
     pub(crate) public: Ipv4Addr,
+    /// The Ethernet address that it is at; if none is given, a locally administered one that is made of it.
+    #[serde(deserialize_with = "from_text")]
+    pub(crate) mac: Option<Mac>,
+    /// Whether frames that are neither IPv4 nor ARP, IPv6 for example, pass as they are.
+    pub(crate) pass_other: bool,
     /// The first public port (and echo identifier) in use.
     pub(crate) first_port: u16,
     /// The last one.
@@ -32,6 +39,8 @@ impl Default for NatConfig {
     fn default() -> Self {
         Self {
             public: Ipv4Addr::new(198, 51, 100, 1),
+            mac: None,
+            pass_other: true,
             first_port: 1024,
             last_port: 65535,
             tcp_established_timeout: 2 * 3600 + 4 * 60,
@@ -52,4 +61,13 @@ impl NatConfig {
             _ => Ok(self),
         }
     }
+}
+
+/// A setting that is written as a text.
+fn from_text<'de, D, T>(deserializer: D) -> Result<Option<T>, D::Error>
+where
+    D: Deserializer<'de>,
+    T: FromStr<Err: Display>,
+{
+    String::deserialize(deserializer)?.parse().map(Some).map_err(D::Error::custom)
 }

@@ -11,6 +11,7 @@ use ftmb::time::Instant;
 
 use super::{
     config::NatConfig,
+    ethernet::Mac,
     headers::{Endpoint, FIN, Protocol, RST, SYN},
 };
 
@@ -85,6 +86,8 @@ impl Half {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Outbound {
     pub(crate) public: u16,
+    /// Who sends its packets: the inside host, or the router it is behind.
+    pub(crate) mac: Mac,
     pub(crate) half: Half,
 }
 
@@ -101,6 +104,8 @@ impl Outbound {
 pub(crate) struct Inbound {
     pub(crate) inside: Endpoint,
     pub(crate) remote: Endpoint,
+    /// As in [`Outbound`].
+    pub(crate) mac: Mac,
     pub(crate) half: Half,
 }
 

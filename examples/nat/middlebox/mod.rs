@@ -11,22 +11,27 @@ use std::{
 use ftmb::{collections::IndexPool, prelude::*, time::Instant};
 
 mod config;
+mod counters;
+mod ethernet;
 mod flow;
 #[path = "../../headers/mod.rs"]
 mod headers;
+mod translation;
 
 pub(crate) use config::NatConfig;
-use flow::{FlowKey, Half, Inbound, Outbound, PublicKey};
-use headers::{
-    Endpoint, Head, Protocol, Unfit, View,
-    rewrite::{self, Side},
-};
+use counters::Counters;
+use ethernet::{Arp, Mac};
+use flow::{FlowKey, Inbound, Outbound, PublicKey};
+use headers::{Protocol, Unfit, View};
 
 /// A network address and port translator (NAPT) for IPv4.
 #[ftmb::shared]
 pub(crate) struct Nat {
     #[ftmb(config)]
     config: NatConfig,
+    /// The Ethernet address that the public address is at.
+    #[ftmb(config)]
+    mac: Mac,
     #[ftmb(config)]
     inside: PortId,
     #[ftmb(config)]
@@ -39,16 +44,7 @@ pub(crate) struct Nat {
     ports: [Mutex<IndexPool>; 3],
     /// Where the search for expired flows goes on at the next tick.
     sweep: Mutex<u32>,
-    translated: Counter,
-    opened: Counter,
-    expired: Counter,
-    errors_translated: Counter,
-    unsolicited: Counter,
-    unopened: Counter,
-    out_of_ports: Counter,
-    fragments: Counter,
-    malformed: Counter,
-    unsupported: Counter,
+    count: Counters,
 }
 
 #[ftmb::middlebox]
@@ -58,136 +54,49 @@ impl Nat {
         let pool = || Mutex::new(IndexPool::new(u32::from(config.first_port)..=u32::from(config.last_port)));
         Self {
             ports: [pool(), pool(), pool()],
+            mac: config.mac.unwrap_or(Mac::made_of(config.public)),
             config,
             inside,
             outside,
             flows: RwLock::new(HashMap::new()),
             reverse: RwLock::new(HashMap::new()),
             sweep: Mutex::new(0),
-            translated: Counter::new(),
-            opened: Counter::new(),
-            expired: Counter::new(),
-            errors_translated: Counter::new(),
-            unsolicited: Counter::new(),
-            unopened: Counter::new(),
-            out_of_ports: Counter::new(),
-            fragments: Counter::new(),
-            malformed: Counter::new(),
-            unsupported: Counter::new(),
+            count: Counters::new(),
         }
     }
 
-    /// From inside to outside: the source becomes the flow's public endpoint.
-    fn outbound(&self, packet: &mut Packet<'_>, head: &Head, now: Instant) -> Verdict {
-        let key = FlowKey { inside: head.source, remote: head.destination, protocol: head.protocol };
-        // the common path: one shared lookup; the guard is gone at the end of the statement
-        let known = self.flows.read().unwrap().get(&key).copied();
-        let admitted = match known {
-            Some(flow) if !flow.half.is_news(now, head.flags) && !head.is_syn() => Ok(flow.public),
-            _ => self.admit(key, head, now),
-        };
-        let port = match admitted {
-            Ok(port) => port,
-            Err(counter) => {
-                counter.add(1);
-                return Verdict::Drop;
+    /// What is not IPv4 passes as it is, but for the question who has the public address: it is answered, so that what is
+    /// sent there comes here.
+    fn arp(&self, packet: &mut Packet<'_>) -> Verdict {
+        let from_outside = packet.port() == self.outside;
+        match Arp::parse(packet.bytes()) {
+            Ok(arp) if from_outside && arp.asks && arp.target == self.config.public => {
+                arp.answer(packet.bytes_mut(), self.mac);
+                self.count.arp_answered.add(1);
+                Verdict::Forward(self.outside)
             }
-        };
-        let public = Endpoint { address: self.config.public, port };
-        rewrite::endpoint(packet, head, Side::Source, public);
-        self.translated.add(1);
-        Verdict::Forward(self.outside)
+            Err(Unfit::Malformed) => {
+                self.count.malformed.add(1);
+                Verdict::Drop
+            }
+            _ => self.pass(packet),
+        }
     }
 
-    /// From outside to inside: the destination becomes the inside host, if the packet comes from the very address and
-    /// port that this host talks to.
-    fn inbound(&self, packet: &mut Packet<'_>, head: &Head, now: Instant) -> Verdict {
-        let key = PublicKey { port: head.destination.port, protocol: head.protocol };
-        let known = self.reverse.read().unwrap().get(&key).copied();
-        let flow = match known {
-            Some(flow) if flow.remote == head.source && head.destination.address == self.config.public => flow,
-            _ => {
-                self.unsolicited.add(1);
-                return Verdict::Drop;
-            }
-        };
-        if flow.half.is_news(now, head.flags)
-            && let Some(flow) = self.reverse.write().unwrap().get_mut(&key)
-        {
-            flow.half.note(now, head.flags);
+    /// To an inside host, or the router it is behind.
+    #[inline]
+    fn deliver(&self, packet: &mut Packet<'_>, host: Mac) -> Verdict {
+        // what was sent to the public address was sent to the Ethernet address that goes with it; any other stays
+        if Mac::destination(packet.bytes()) == self.mac {
+            host.put_destination(packet.bytes_mut());
         }
-        rewrite::endpoint(packet, head, Side::Destination, flow.inside);
-        self.translated.add(1);
         Verdict::Forward(self.inside)
     }
 
-    /// Takes note of a packet from inside that says something new: a flow begins, goes on, or begins again. Returns its
-    /// public port, or what to count if the packet may not pass.
-    fn admit(&self, key: FlowKey, head: &Head, now: Instant) -> Result<u16, &Counter> {
-        let mut flows = self.flows.write().unwrap();
-        // looked up again: what the shared lookup saw may have changed since
-        if let Some(flow) = flows.get_mut(&key) {
-            if head.is_syn()
-                && let Some(back) = self.reverse.write().unwrap().get_mut(&flow.public_key(key.protocol))
-                && flow::is_over(&flow.half, &back.half)
-            {
-                // the same ports, a new connection: it keeps the public port
-                flow.half = Half::new(now, 0);
-                back.half = Half::new(now, 0);
-            }
-            flow.half.note(now, head.flags);
-            return Ok(flow.public);
-        }
-        if !head.opens {
-            return Err(&self.unopened);
-        }
-        let mut reverse = self.reverse.write().unwrap();
-        let Some(port) = self.ports[key.protocol as usize].lock().unwrap().take() else {
-            return Err(&self.out_of_ports);
-        };
-        let flow = Outbound { public: port as u16, half: Half::new(now, head.flags) };
-        let back = Inbound { inside: key.inside, remote: key.remote, half: Half::new(now, 0) };
-        reverse.insert(flow.public_key(key.protocol), back);
-        flows.insert(key, flow);
-        self.opened.add(1);
-        Ok(flow.public)
-    }
-
-    /// An ICMP error: the quoted packet is translated as well, since the host that sent it must recognise it.
-    fn error(
-        &self,
-        packet: &mut Packet<'_>,
-        (network, transport, end): (usize, usize, usize),
-        about: &Head,
-    ) -> Verdict {
-        let protocol = about.protocol;
-        let from_inside = packet.port() == self.inside;
-        let found = if from_inside {
-            // quotes what the remote sent, as it looks inside
-            let key = FlowKey { inside: about.destination, remote: about.source, protocol };
-            let public = self.flows.read().unwrap().get(&key).map(|flow| flow.public);
-            public.map(|port| Endpoint { address: self.config.public, port })
-        } else {
-            // quotes what the inside host sent, as it looks outside
-            let key = PublicKey { port: about.source.port, protocol };
-            let known = self.reverse.read().unwrap().get(&key).copied();
-            let ours = about.source.address == self.config.public;
-            known.filter(|flow| ours && flow.remote == about.destination).map(|flow| flow.inside)
-        };
-        let Some(new) = found else {
-            self.unsolicited.add(1);
-            return Verdict::Drop;
-        };
-        let (outer, quoted, to) = match from_inside {
-            true => (Side::Source, Side::Destination, self.outside),
-            false => (Side::Destination, Side::Source, self.inside),
-        };
-        let bytes = packet.bytes_mut();
-        rewrite::quoted(bytes, about, quoted, new);
-        rewrite::address(bytes, network, outer, new);
-        rewrite::icmp_checksum(bytes, transport, end);
-        self.errors_translated.add(1);
-        Verdict::Forward(to)
+    /// To the other side, unchanged.
+    fn pass(&self, packet: &Packet<'_>) -> Verdict {
+        self.count.passed.add(1);
+        Verdict::Forward(if packet.port() == self.inside { self.outside } else { self.inside })
     }
 
     /// The flows that have expired among the next share of public ports.
@@ -218,7 +127,6 @@ impl Nat {
         expired
     }
 }
-
 #[ftmb::middlebox]
 impl Middlebox for Nat {
     fn process(&self, packet: &mut Packet<'_>, cx: &mut Context<'_>) -> Verdict {
@@ -228,9 +136,11 @@ impl Middlebox for Nat {
             Ok(View::Error { network, transport, end, about }) => {
                 return self.error(packet, (network, transport, end), &about);
             }
-            Err(Unfit::Fragment) => &self.fragments,
-            Err(Unfit::Malformed) => &self.malformed,
-            Err(Unfit::Unsupported) => &self.unsupported,
+            Err(Unfit::Arp) => return self.arp(packet),
+            Err(Unfit::Foreign) if self.config.pass_other => return self.pass(packet),
+            Err(Unfit::Fragment) => &self.count.fragments,
+            Err(Unfit::Malformed) => &self.count.malformed,
+            Err(Unfit::Foreign | Unfit::Unsupported) => &self.count.unsupported,
         };
         counter.add(1);
         Verdict::Drop
@@ -256,23 +166,12 @@ impl Middlebox for Nat {
                 flows.remove(&key);
                 reverse.remove(&public);
                 self.ports[key.protocol as usize].lock().unwrap().put(u32::from(port)).unwrap();
-                self.expired.add(1);
+                self.count.expired.add(1);
             }
         }
     }
 
     fn report(&self, metrics: &mut Metrics) {
-        let (opened, expired) = (self.opened.get(), self.expired.get());
-        metrics.gauge("flows", opened.saturating_sub(expired) as f64);
-        metrics.counter("opened", opened);
-        metrics.counter("expired", expired);
-        metrics.counter("translated", self.translated.get());
-        metrics.counter("errors_translated", self.errors_translated.get());
-        metrics.counter("dropped_unsolicited", self.unsolicited.get());
-        metrics.counter("dropped_unopened", self.unopened.get());
-        metrics.counter("dropped_out_of_ports", self.out_of_ports.get());
-        metrics.counter("dropped_fragments", self.fragments.get());
-        metrics.counter("dropped_malformed", self.malformed.get());
-        metrics.counter("dropped_unsupported", self.unsupported.get());
+        self.count.report(metrics);
     }
 }

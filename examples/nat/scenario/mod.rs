@@ -1,7 +1,8 @@
 //! What `demo` sends through the NAT, and how it checks what comes out.
 //!
 //! A thousand hosts talk at a time. Their flows open, talk both ways, and close; a server answers to the public
-//! endpoint it has seen, and only once it has seen it. A packet in fifty is one that a NAT must drop.
+//! endpoint it has seen, and only once it has seen it. A packet in fifty is one that a NAT must drop. The outside asks for
+//! the public address by ARP; if somebody answers, it sends there from then on, and the packets must find their hosts.
 //!
 //! What must be true of every flow is in `traffic/flows.rs`. Here it is added that only the client's endpoint may change,
 //! that all flows share one public address, and that no two live flows have the same public port. A NAT that forgets a
@@ -13,7 +14,11 @@ use std::net::Ipv4Addr;
 
 use ftmb::prelude::*;
 
-use crate::traffic::{Draw, Flow, Flows, Identity, NOISE, Way, contradiction};
+use crate::traffic::{
+    Draw, Flow, Flows, Identity, NOISE, Way,
+    arp::{self, Mac},
+    contradiction,
+};
 
 mod noise;
 
@@ -28,7 +33,18 @@ pub(crate) struct NatScenario {
     /// Per protocol and public port: the flow that has it, plus 1.
     owners: [Vec<u32>; 3],
     noise: u32,
+    /// Whether the outside has asked for the public address.
+    asked: bool,
+    /// What it was told.
+    gateway: Option<Mac>,
 }
+
+/// `kind` of an identity: the question for the public address.
+const QUESTION: u8 = NOISE + 1;
+/// Who asks.
+const ASKER: Ipv4Addr = Ipv4Addr::new(198, 51, 100, 254);
+const OUTSIDE: PortId = PortId(1);
+const QUESTION_ITSELF: Identity = Identity { flow: 0, generation: 0, number: 0, note: 0, kind: QUESTION };
 
 impl Default for NatScenario {
     fn default() -> Self {
@@ -44,7 +60,36 @@ impl NatScenario {
             public: None,
             owners: std::array::from_fn(|_| vec![0; 1 << 16]),
             noise: 0,
+            asked: false,
+            gateway: None,
         }
+    }
+
+    /// Asks for the public address, once it is known.
+    fn ask(&mut self) -> Option<(PortId, Vec<u8>)> {
+        let public = self.public.filter(|_| !self.asked)?;
+        self.asked = true;
+        Some((OUTSIDE, arp::request(ASKER, public, &QUESTION_ITSELF)))
+    }
+
+    /// Checks who has the public address.
+    fn check_answer(&mut self, released: &Frame) -> Result<(), Contradiction> {
+        let contradiction = |what: &str| Err(Contradiction::new(format!("who has the public address: {what}")));
+        let (Some(public), Some(&mac)) = (self.public, released.bytes().get(6..).and_then(|rest| rest.first_chunk()))
+        else {
+            return contradiction("nobody asked");
+        };
+        if released.port() != OUTSIDE {
+            return contradiction("the question was passed on");
+        }
+        if released.bytes() != arp::reply((mac, public), (arp::mac(ASKER), ASKER), &QUESTION_ITSELF) {
+            return contradiction("that is no answer");
+        }
+        if self.gateway.replace(mac).is_some() {
+            return contradiction("it was answered twice");
+        }
+        self.flows.answer_to(mac);
+        Ok(())
     }
 
     fn make_noise(&mut self, draw: &mut Draw) -> Option<(PortId, Vec<u8>)> {
@@ -83,6 +128,9 @@ impl Scenario for NatScenario {
 
     fn next(&mut self, rng: &mut dyn rand::Rng) -> Option<(PortId, Vec<u8>)> {
         let mut draw = Draw::new(rng);
+        if let Some(question) = self.ask() {
+            return Some(question);
+        }
         if draw.below(50) == 0
             && let Some(packet) = self.make_noise(&mut draw)
         {
@@ -94,6 +142,9 @@ impl Scenario for NatScenario {
     fn observe(&mut self, sent: &Frame, released: &Frame) -> Result<(), Contradiction> {
         let unknown = || Contradiction::new(format!("input {} is not a packet of this scenario", sent.number()));
         let identity = Identity::of(sent.bytes()).ok_or_else(unknown)?;
+        if identity.kind == QUESTION {
+            return self.check_answer(released);
+        }
         if identity.kind >= NOISE {
             let what = Noise::named(identity.note);
             return Err(Contradiction::new(format!("let through what must be dropped: {what:?}")));

@@ -40,7 +40,7 @@ impl Noise {
         let at = headers.offsets();
         let mut frame = headers.frame(&[], draw.payload(), identity);
         if self == Self::Damaged {
-            Damage::pick(draw).apply(&mut frame, at, draw);
+            Damage::any_of(&[Damage::Checksum, Damage::Length, Damage::Fragment], draw).apply(&mut frame, at, draw);
         }
         (way, frame)
     }
