@@ -6,8 +6,8 @@
 //! ```text
 //! ring (one page or more, shared)          slab
 //! entry 0: address, length, id, tail ────▶ buffer id: |recvmsg_out 16|name|control|payload ...........|
-//! entry 1: address, length, id             lengths are those of the shape; a multiple of 64 that is no multiple of a
-//! ...                                      page, so that the buffers' first lines lie in different sets of the cache
+//! entry 1: address, length, id             lengths are those of the shape; buffers begin at multiples of 64 bytes that are not
+//! ...                                      all multiples of a page: their first lines lie in different sets of the cache
 //! ```
 
 use std::io;
@@ -51,18 +51,20 @@ pub(super) struct Buffers {
     slab: Mapping,
     count: u16,
     size: usize,
+    /// From one buffer to the next, in bytes.
+    stride: usize,
     /// Entries written; the kernel sees them once they are published.
     tail: u16,
 }
 
 impl Buffers {
-    /// `count` buffers (a power of two) of at least `size` bytes, all to be handed to the kernel.
+    /// `count` buffers (a power of two) of `size` bytes, all to be handed to the kernel.
     pub(super) fn new(count: u16, size: usize) -> io::Result<Buffers> {
-        let size = size.next_multiple_of(64);
-        let size = if size.is_multiple_of(4096) { size + 64 } else { size };
+        let stride = size.next_multiple_of(64);
+        let stride = if stride.is_multiple_of(4096) { stride + 64 } else { stride };
         let entries = Mapping::new(usize::from(count) * size_of::<BufRingEntry>())?;
-        let slab = Mapping::new(usize::from(count) * size)?;
-        let mut buffers = Buffers { entries, slab, count, size, tail: 0 };
+        let slab = Mapping::new(usize::from(count) * stride)?;
+        let mut buffers = Buffers { entries, slab, count, size, stride, tail: 0 };
         for id in 0..count {
             buffers.give_back(id);
         }
@@ -84,7 +86,7 @@ impl Buffers {
         // among them. The tail, which lies in the spare field of entry 0, is not written by the setters. Test:
         // `more_messages_than_buffers_arrive_in_order`.
         let entry = unsafe { &mut *self.entries.base.as_ptr().cast::<BufRingEntry>().add(at) };
-        entry.set_addr(self.slab.base.as_ptr() as u64 + (usize::from(id) * self.size) as u64);
+        entry.set_addr(self.slab.base.as_ptr() as u64 + (usize::from(id) * self.stride) as u64);
         entry.set_len(self.size as u32);
         entry.set_bid(id);
         self.tail = self.tail.wrapping_add(1);
@@ -106,7 +108,7 @@ impl Buffers {
         assert!(id < self.count && length <= self.size);
         // SAFETY: within the slab by the assertion. The kernel has let go of the buffer: its completion was seen, by the caller's
         // word; the reference borrows `self`, and giving the buffer back needs `&mut self`. Test: as above.
-        unsafe { std::slice::from_raw_parts_mut(self.slab.base.as_ptr().add(usize::from(id) * self.size), length) }
+        unsafe { std::slice::from_raw_parts_mut(self.slab.base.as_ptr().add(usize::from(id) * self.stride), length) }
     }
 
     /// Bytes of one buffer.

@@ -99,7 +99,7 @@ impl EngineChoice {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn open_messages(self, fd: BorrowedFd<'_>, shape: Shape) -> Result<Box<dyn Messages>, EngineError> {
-        let (choice, reason) = self.resolve(|| std::env::var_os(EngineChoice::SOCKET_VARIABLE))?;
+        let (choice, reason) = self.resolve(EngineChoice::SOCKET_VARIABLE, std::env::var_os)?;
         let plain = || -> Result<Box<dyn Messages>, EngineError> { Ok(Box::new(PlainMessages::open(fd, shape)?)) };
         let (engine, reason): (Box<dyn Messages>, _) = match choice {
             EngineChoice::Plain => (plain()?, reason),
@@ -114,10 +114,14 @@ impl EngineChoice {
     }
 
     /// What the environment makes of `Auto`, and the reason.
-    fn resolve(self, variable: impl FnOnce() -> Option<OsString>) -> Result<(EngineChoice, String), EngineError> {
-        match (self, (self == EngineChoice::Auto).then(variable).flatten()) {
+    fn resolve(
+        self,
+        variable: &'static str,
+        look_up: impl FnOnce(&'static str) -> Option<OsString>,
+    ) -> Result<(EngineChoice, String), EngineError> {
+        match (self, (self == EngineChoice::Auto).then(|| look_up(variable)).flatten()) {
             (EngineChoice::Auto, Some(name)) => {
-                Ok((name.to_string_lossy().parse()?, "the environment says so".to_owned()))
+                Ok((name.to_string_lossy().parse()?, format!("{variable} says so")))
             }
             (asked, _) => Ok((asked, "asked for".to_owned())),
         }
@@ -128,7 +132,7 @@ impl EngineChoice {
         file: File,
         variable: impl FnOnce() -> Option<OsString>,
     ) -> Result<(Box<dyn FileIo>, String), EngineError> {
-        let (choice, reason) = self.resolve(variable)?;
+        let (choice, reason) = self.resolve(EngineChoice::VARIABLE, |_| variable())?;
         match choice {
             EngineChoice::Plain => Ok((Box::new(PlainFile::new(file)), reason)),
             EngineChoice::Uring => Ok((Box::new(probe()?.serve(file)), reason)),

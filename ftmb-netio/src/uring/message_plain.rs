@@ -154,7 +154,7 @@ impl Messages for PlainMessages {
                     self.sends.sent += sent as u64;
                     done += sent;
                 }
-                Err(error) if self.sends.judge(Err(error), tried >= TRIES) => done += 1,
+                Err(error) if self.sends.judge(Err(error), tried) => done += 1,
                 Err(_) => {
                     tried += 1;
                     room(self.fd.as_fd());
@@ -181,7 +181,7 @@ pub(super) fn send_now(fd: BorrowedFd<'_>, head: &[u8], body: &[u8], sends: &mut
     for tried in 1..=TRIES {
         // SAFETY: two vectors over slices that are only read and outlive the call. Test: `a_long_message_arrives_in_its_turn`.
         let sent = unsafe { libc::sendmsg(fd.as_raw_fd(), &header, libc::MSG_DONTWAIT | libc::MSG_NOSIGNAL) };
-        if sends.judge(if sent < 0 { Err(last_errno()) } else { Ok(()) }, tried == TRIES) {
+        if sends.judge(if sent < 0 { Err(last_errno()) } else { Ok(()) }, tried) {
             return;
         }
         room(fd);

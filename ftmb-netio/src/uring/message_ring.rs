@@ -254,7 +254,7 @@ impl Messages for MessageRing {
             let (answers, sends) = (&self.answers, &mut self.sends);
             waiting.retain(|&slot| {
                 let answer = if answers[slot] < 0 { Err(Errno::from_raw_os_error(-answers[slot])) } else { Ok(()) };
-                !sends.judge(answer, tried == TRIES)
+                !sends.judge(answer, tried)
             });
             if waiting.is_empty() {
                 break;

@@ -65,8 +65,8 @@ impl Sends {
         self.link_down + self.queue_full + self.too_long + self.refused
     }
 
-    /// Counts one answer of the kernel; false if the message is to be offered again.
-    pub(super) fn judge(&mut self, answer: Result<(), Errno>, last_try: bool) -> bool {
+    /// Counts the kernel's answer to the `tried`th time that a message was offered; false if it is to be offered again.
+    pub(super) fn judge(&mut self, answer: Result<(), Errno>, tried: u32) -> bool {
         let reason = match answer {
             Ok(()) => {
                 self.sent += 1;
@@ -74,8 +74,11 @@ impl Sends {
             }
             Err(reason) => reason,
         };
+        let last_try = tried >= TRIES;
         let count = match reason {
             Errno::AGAIN | Errno::NOBUFS | Errno::INTR | Errno::NOMEM | Errno::CANCELED if !last_try => return false,
+            // A socket says once to whoever comes next that its interface was down, also when that is long over.
+            Errno::NETDOWN if tried == 1 => return false,
             Errno::AGAIN | Errno::NOBUFS | Errno::INTR | Errno::NOMEM | Errno::CANCELED => &mut self.queue_full,
             Errno::NETDOWN | Errno::NXIO | Errno::NODEV | Errno::NETUNREACH => &mut self.link_down,
             Errno::MSGSIZE => &mut self.too_long,

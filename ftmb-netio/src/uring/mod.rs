@@ -21,6 +21,8 @@ mod sleeper;
 mod slots;
 
 #[cfg(test)]
+mod message_tests;
+#[cfg(test)]
 mod tests;
 
 pub use choice::{EngineChoice, EngineError};
