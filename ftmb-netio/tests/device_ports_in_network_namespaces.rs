@@ -72,7 +72,7 @@ fn frames_pass_both_ways_byte_for_byte_and_own_ones_do_not_come_back() {
         let frames: Vec<_> = (0..700).map(|at| frame(&[], 14 + at * 2, at as u8)).collect();
         let frames = &frames[..];
         for (from, to) in [(0, 1), (1, 0)] {
-            let mut ports = [&mut one, &mut other];
+            let ports = [&mut one, &mut other];
             for chunk in frames.chunks(100) {
                 for bytes in chunk {
                     assert!(ports[from].send(&sent(Offload::default(), bytes)).unwrap());
