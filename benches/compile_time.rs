@@ -1,7 +1,8 @@
 //! What the attributes cost the compiler: `cargo check` of an annotated module of 1,000 lines against the same lines without.
 //!
-//! Work: both are crates of their own below the target directory, whose dependencies are built beforehand. Each round changes both and
-//! checks one after the other; figures are medians, and contain what cargo itself needs (the third line: a crate of one line).
+//! Work: all are crates of their own below the target directory, whose dependencies are built beforehand. Each round changes all and
+//! checks one after the other; figures are medians, and contain what cargo itself needs (the last line: a crate of one line that
+//! uses `ftmb`). The module is annotated item by item, or once as a whole (`instrument`).
 //! The plain one takes `&mut self` where the annotated one assigns plain fields by `&self`; else they are the same text.
 //!
 //! ```sh
@@ -58,24 +59,39 @@ const FIELDS: &str = "
     flows: RwLock<HashMap<u64, u64>>, shards: Vec<Mutex<u64>>, spent: Mutex<u64>, hits: AtomicU64,
 ";
 
-const HEAD: &str = "#![allow(dead_code)]
-use std::collections::HashMap;
+const USES: &str = "use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Mutex, RwLock};
 ";
 
-/// The annotated module, or the plain one.
-fn module(annotated: bool) -> String {
+/// How the module is protected.
+#[derive(Clone, Copy, PartialEq)]
+enum Form {
+    /// Not at all.
+    Plain,
+    /// An attribute on each item.
+    Annotated,
+    /// One on the module.
+    Instrumented,
+}
+
+fn module(form: Form) -> String {
     let methods = LINES / METHOD.trim().lines().count();
     let methods: String = (0..methods).map(|number| METHOD.replace('N', &number.to_string())).collect();
     // Without the attributes only `&mut self` may assign; `N` is a digit in the method's name.
-    let methods = if annotated { methods } else { methods.replace("(&self", "(&mut self") };
-    let [state, shared, middlebox] =
-        if annotated { ["#[ftmb::state] ", "#[ftmb::shared] ", "#[ftmb::middlebox] "] } else { [""; 3] };
-    format!(
-        "{HEAD}{state}#[derive(Clone, Copy)] enum Mode {{ Idle, Busy(u64) }}\n\
+    let methods = if form == Form::Plain { methods.replace("(&self", "(&mut self") } else { methods };
+    let [state, shared, middlebox] = match form {
+        Form::Annotated => ["#[ftmb::state] ", "#[ftmb::shared] ", "#[ftmb::middlebox] "],
+        Form::Plain | Form::Instrumented => [""; 3],
+    };
+    let items = format!(
+        "{state}#[derive(Clone, Copy)] enum Mode {{ Idle, Busy(u64) }}\n\
          {shared}struct Module {{ {FIELDS} }}\n{middlebox}impl Module {{ {methods} }}\n"
-    )
+    );
+    match form {
+        Form::Instrumented => format!("#![allow(dead_code)]\n#[ftmb::instrument] mod module {{ {USES}{items} }}\n"),
+        _ => format!("#![allow(dead_code)]\n{USES}{items}"),
+    }
 }
 
 /// A crate below the target directory.
@@ -118,28 +134,30 @@ fn main() {
     let ftmb = format!("ftmb = {{ path = {:?} }}\n", env!("CARGO_MANIFEST_DIR"));
     let empty = "pub use ftmb::packet::PortId;\n".to_owned();
     let cases = [
-        Case::new("annotated", module(true), &ftmb),
-        Case::new("plain", module(false), ""),
+        Case::new("annotated", module(Form::Annotated), &ftmb),
+        Case::new("instrumented", module(Form::Instrumented), &ftmb),
+        Case::new("plain", module(Form::Plain), ""),
         Case::new("empty", empty, &ftmb),
     ];
     // The first check builds dependencies.
     cases.iter().for_each(|case| _ = case.check(0));
-    let mut took = [const { Vec::new() }; 3];
+    let mut took = [const { Vec::new() }; 4];
     for round in 1..=arguments.rounds {
         for (case, took) in cases.iter().zip(&mut took) {
             took.push(1e3 * case.check(round));
         }
     }
-    let [annotated, plain, empty] = took.map(median);
+    let [annotated, instrumented, plain, empty] = took.map(median);
     println!("cargo check of {LINES} lines, ms, median of {}:", arguments.rounds);
-    println!(
-        "  annotated {annotated:8.0}\n  plain     {plain:8.0}\n  one line  {empty:8.0}\n  ratio     {:8.2}",
-        annotated / plain
-    );
+    for (name, took) in
+        [("annotated", annotated), ("instrumented", instrumented), ("plain", plain), ("one line", empty)]
+    {
+        println!("  {name:12} {took:8.0}  {:5.2} of plain", took / plain);
+    }
     if arguments.json {
         let object = serde_json::json!({
-            "lines": LINES, "rounds": arguments.rounds, "annotated_ms": annotated, "plain_ms": plain,
-            "one_line_ms": empty, "ratio": annotated / plain,
+            "lines": LINES, "rounds": arguments.rounds, "annotated_ms": annotated, "instrumented_ms": instrumented, "plain_ms": plain,
+            "one_line_ms": empty,
         });
         println!("{object}");
     }

@@ -114,9 +114,12 @@ impl<M: Middlebox> App<M> {
         let arguments: Vec<OsString> = std::env::args_os().collect();
         cli::start_tracing();
         if arguments.get(1).is_some_and(|first| first == roles::MARK) {
-            return roles::run(&arguments[2..], &self.make, cli::gateway::run);
+            return roles::run(&arguments[2..], &self.make, |dir| cli::gateway::run(dir, M::flow_hash));
         }
         let layout = |config: &Config| Ok((self.make)(config, config.cores())?.table().layout());
-        cli::run(&arguments, cli::Program { name: &self.name, layout: &layout, scenario: self.scenario })
+        cli::run(
+            &arguments,
+            cli::Program { name: &self.name, layout: &layout, flow_hash: M::flow_hash, scenario: self.scenario },
+        )
     }
 }

@@ -35,9 +35,10 @@ const OUTSIDE: PortId = PortId(1);
 #[ftmb::middlebox]
 impl Middlebox for Nat {
     fn process(&self, packet: &mut Packet<'_>, _: &mut Context<'_>) -> Verdict {
+        let partial = checksum::partial(packet.offload());
         let (passes, to) = match packet.port() {
-            INSIDE => (self.outbound(packet.bytes_mut()), OUTSIDE),
-            _ => (self.inbound(packet.bytes_mut()), INSIDE),
+            INSIDE => (self.outbound(packet.bytes_mut(), partial), OUTSIDE),
+            _ => (self.inbound(packet.bytes_mut(), partial), INSIDE),
         };
         if passes { Verdict::Forward(to) } else { Verdict::Drop }
     }

@@ -16,7 +16,7 @@ pub(crate) mod nat {
     use dashmap::{DashMap, mapref::entry::Entry};
     use parking_lot::RwLock;
 
-    use crate::checksum::{Change, read, write};
+    use crate::checksum::{Change, Field, read, write};
 
     const FIRST_PORT: u16 = 1024;
     const FLOW_TIMEOUT: Duration = Duration::from_secs(300);
@@ -81,24 +81,25 @@ pub(crate) mod nat {
             }
         }
 
-        /// Translates a frame from inside; false if it must be dropped.
-        pub(crate) fn outbound(&self, frame: &mut [u8]) -> bool {
+        /// Translates a frame from inside; false if it must be dropped. `partial`: the checksum is left to the interface, which
+        /// is to sum up from there.
+        pub(crate) fn outbound(&self, frame: &mut [u8], partial: Option<usize>) -> bool {
             let Some(head) = Head::parse(frame) else { return self.drop_it() };
             let key = FlowKey { inside: head.source, remote: head.destination, protocol: head.protocol };
             let Some(port) = self.find(&key).or_else(|| if head.opens { self.open(key) } else { None }) else {
                 return self.drop_it();
             };
-            head.replace(frame, Side::Source, Endpoint { address: self.public, port });
+            head.replace(frame, partial, Side::Source, Endpoint { address: self.public, port });
             true
         }
 
         /// Translates a frame from outside; false if it must be dropped.
-        pub(crate) fn inbound(&self, frame: &mut [u8]) -> bool {
+        pub(crate) fn inbound(&self, frame: &mut [u8], partial: Option<usize>) -> bool {
             let Some(head) = Head::parse(frame) else { return self.drop_it() };
             let owner = self.reverse.get(&(head.protocol, head.destination.port)).map(|owner| *owner);
             match owner {
                 Some(owner) if owner.remote == head.source && head.destination.address == self.public => {
-                    head.replace(frame, Side::Destination, owner.inside);
+                    head.replace(frame, partial, Side::Destination, owner.inside);
                     true
                 }
                 _ => self.drop_it(),
@@ -221,7 +222,7 @@ pub(crate) mod nat {
         }
 
         /// Puts another endpoint in, and keeps the checksums right.
-        fn replace(&self, frame: &mut [u8], side: Side, new: Endpoint) {
+        fn replace(&self, frame: &mut [u8], partial: Option<usize>, side: Side, new: Endpoint) {
             let (address, port) = match side {
                 Side::Source => (self.network + 12, self.transport),
                 Side::Destination => (self.network + 16, self.transport + 2),
@@ -234,10 +235,13 @@ pub(crate) mod nat {
             frame[address..address + 4].copy_from_slice(&new.address.octets());
             write(frame, port, new.port);
             moved.apply(frame, self.network + 10);
-            match self.protocol {
-                Protocol::Tcp => both.apply(frame, self.transport + 16),
-                Protocol::Udp => both.apply_udp(frame, self.transport + 6),
-                Protocol::Echo => numbered.apply(frame, self.transport + 2),
+            match (self.protocol, Field::of(partial, self.transport)) {
+                (Protocol::Tcp, Field::PseudoHeader) => moved.apply_partial(frame, self.transport + 16),
+                (Protocol::Udp, Field::PseudoHeader) => moved.apply_partial(frame, self.transport + 6),
+                (Protocol::Echo, Field::PseudoHeader) => {}
+                (Protocol::Tcp, Field::Whole) => both.apply(frame, self.transport + 16),
+                (Protocol::Udp, Field::Whole) => both.apply_udp(frame, self.transport + 6),
+                (Protocol::Echo, Field::Whole) => numbered.apply(frame, self.transport + 2),
             }
         }
     }

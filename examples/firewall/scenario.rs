@@ -11,7 +11,9 @@ use std::net::{Ipv4Addr, SocketAddrV4};
 
 use ftmb::prelude::*;
 
-use crate::traffic::{Damage, Draw, Flow, Flows, Headers, Identity, Kind, NOISE, Transport, Way, contradiction};
+use crate::traffic::{
+    Damage, Draw, Flow, Flows, Headers, Identity, Kind, NOISE, Transport, Way, contradiction, identify,
+};
 
 /// Why a packet must be dropped; the discriminant is what its identity says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -150,12 +152,7 @@ impl Scenario for FirewallScenario {
     }
 
     fn observe(&mut self, sent: &Frame, released: &Frame) -> Result<(), Contradiction> {
-        let unknown = || Contradiction::new(format!("input {} is not a packet of this scenario", sent.number()));
-        let identity = Identity::of(sent.bytes()).ok_or_else(unknown)?;
-        if identity.kind >= NOISE {
-            let what = NOISES.get(identity.note as usize);
-            return Err(Contradiction::new(format!("let through what must be dropped: {what:?}")));
-        }
+        let identity = identify(sent, &NOISES)?;
         let arrival = self.flows.observe(&identity, sent, released)?;
         match released.bytes() == sent.bytes() {
             true => Ok(()),

@@ -1,7 +1,36 @@
-//! One's complement checksums, updated instead of recomputed (RFC 1624).
+//! One's complement checksums, updated instead of recomputed (RFC 1624), also those that an interface is to complete.
 //!
 //! Invariant: a valid checksum stays valid and an invalid one stays invalid, so damage that a packet suffered before it
 //! came here is still found by its receiver.
+
+use ftmb::offload::{Checksum, Offload};
+
+/// What the checksum field of a transport header holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Field {
+    /// The checksum.
+    Whole,
+    /// The sum over the pseudo header, not complemented: the interface adds the rest, ports included, when the packet leaves.
+    PseudoHeader,
+}
+
+impl Field {
+    /// That of the header at `transport`, if the interface is to sum up from `partial` on: this may also be the header of a packet
+    /// inside this one.
+    #[inline]
+    pub(crate) fn of(partial: Option<usize>, transport: usize) -> Self {
+        if partial == Some(transport) { Self::PseudoHeader } else { Self::Whole }
+    }
+}
+
+/// Where the interface begins to sum up, if the checksum is left to it.
+#[inline]
+pub(crate) fn partial(offload: Offload) -> Option<usize> {
+    match offload.checksum() {
+        Checksum::Partial { start, .. } => Some(start.into()),
+        _ => None,
+    }
+}
 
 /// What a set of changed 16-bit words does to any checksum that covers them.
 ///
@@ -44,10 +73,21 @@ impl Change {
         }
     }
 
+    /// Updates the sum over a pseudo header at `bytes[at..at + 2]`, which is not complemented.
+    #[inline]
+    pub(crate) fn apply_partial(self, bytes: &mut [u8], at: usize) {
+        let new = self.added(read(bytes, at));
+        write(bytes, at, new);
+    }
+
     fn updated(self, checksum: u16) -> u16 {
-        let sum = u32::from(!checksum) + self.0;
+        !self.added(!checksum)
+    }
+
+    fn added(self, sum: u16) -> u16 {
+        let sum = u32::from(sum) + self.0;
         let folded = (sum & 0xffff) + (sum >> 16);
-        !((folded & 0xffff) + (folded >> 16)) as u16
+        ((folded & 0xffff) + (folded >> 16)) as u16
     }
 }
 

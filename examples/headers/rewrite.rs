@@ -1,12 +1,14 @@
 //! Puts another endpoint into a packet, in place.
 //!
-//! Invariant: only the address, the port and the checksums that cover them change.
+//! Invariant: only the address, the port and the checksums that cover them change; what the packet leaves to its interface stays
+//! right ([`Packet::offload`]).
 
 use etherparse::checksum::Sum16BitWords;
+use ftmb::prelude::Packet;
 
 use super::{
     Endpoint, Head, Protocol,
-    checksum::{Change, read, write},
+    checksum::{Change, Field, partial, read, write},
 };
 
 /// Which end of a packet is replaced.
@@ -18,7 +20,18 @@ pub(crate) enum Side {
 
 /// Replaces one endpoint of the packet that `head` was read from.
 #[inline]
-pub(crate) fn endpoint(frame: &mut [u8], head: &Head, side: Side, new: Endpoint) {
+pub(crate) fn endpoint(packet: &mut Packet<'_>, head: &Head, side: Side, new: Endpoint) {
+    let field = Field::of(partial(packet.offload()), head.transport);
+    replace(packet.bytes_mut(), head, side, new, field);
+}
+
+/// The same for a packet that is quoted in an ICMP error: no interface will touch its checksum.
+pub(crate) fn quoted(frame: &mut [u8], about: &Head, side: Side, new: Endpoint) {
+    replace(frame, about, side, new, Field::Whole);
+}
+
+#[inline]
+fn replace(frame: &mut [u8], head: &Head, side: Side, new: Endpoint, field: Field) {
     let moved = address(frame, head.network, side, new);
     let transport = head.transport;
     let port = match (head.protocol, side) {
@@ -30,6 +43,10 @@ pub(crate) fn endpoint(frame: &mut [u8], head: &Head, side: Side, new: Endpoint)
     let covered = moved.word(read(frame, port), new.port);
     write(frame, port, new.port);
     match head.protocol {
+        Protocol::Tcp if field == Field::PseudoHeader => moved.apply_partial(frame, transport + 16),
+        Protocol::Udp if field == Field::PseudoHeader => moved.apply_partial(frame, transport + 6),
+        // the interface sums up the whole message
+        Protocol::Echo if field == Field::PseudoHeader => {}
         // a TCP header quoted in an ICMP error may end before its checksum
         Protocol::Tcp if head.end >= transport + 18 => covered.apply(frame, transport + 16),
         Protocol::Tcp => {}
@@ -51,7 +68,8 @@ pub(crate) fn address(frame: &mut [u8], network: usize, side: Side, new: Endpoin
     change
 }
 
-/// Recomputes the checksum of the ICMP message at `transport..end`.
+/// Recomputes the checksum of the ICMP message at `transport..end`. It is never left to an interface: no stack does so for ICMP
+/// errors, and `parse` accepts only those whose checksum is right as it stands.
 pub(crate) fn icmp_checksum(frame: &mut [u8], transport: usize, end: usize) {
     write(frame, transport + 2, 0);
     let sum = Sum16BitWords::new().add_slice(&frame[transport..end]).ones_complement().to_be();

@@ -13,7 +13,7 @@ use std::net::{Ipv4Addr, SocketAddrV4};
 
 use ftmb::prelude::*;
 
-use crate::traffic::{Damage, Draw, Flow, Flows, Headers, Identity, Kind, NOISE, Transport, contradiction};
+use crate::traffic::{Damage, Draw, Flow, Flows, Headers, Identity, Kind, NOISE, Transport, contradiction, identify};
 
 /// Why a packet must be dropped; the discriminant is what its identity says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -130,12 +130,7 @@ impl Scenario for BalancerScenario {
     }
 
     fn observe(&mut self, sent: &Frame, released: &Frame) -> Result<(), Contradiction> {
-        let unknown = || Contradiction::new(format!("input {} is not a packet of this scenario", sent.number()));
-        let identity = Identity::of(sent.bytes()).ok_or_else(unknown)?;
-        if identity.kind >= NOISE {
-            let what = NOISES.get(identity.note as usize);
-            return Err(Contradiction::new(format!("let through what must be dropped: {what:?}")));
-        }
+        let identity = identify(sent, &NOISES)?;
         let arrival = self.flows.observe(&identity, sent, released)?;
         let flow = self.flows.flow(arrival.index);
         match flow.seen {

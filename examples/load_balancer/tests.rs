@@ -13,7 +13,7 @@ use crate::{
     traffic::{
         Headers, Identity, Offsets, Transport,
         driver::{self, Single},
-        is_sound,
+        is_sound, offloads,
     },
 };
 
@@ -78,6 +78,11 @@ fn backend(balancer: &mut Single<LoadBalancer>, client: SocketAddrV4, transport:
 }
 
 #[test]
+fn what_is_left_to_the_interface_stays_right() {
+    offloads::assert_checksums_stay_right(|| make(&BalancerConfig::default()), addr(CLIENT), addr(SERVICE));
+}
+
+#[test]
 fn a_crash_loses_repeats_and_contradicts_nothing() {
     driver::assert_survives::<_, BalancerScenario>(|| make(&BalancerConfig::default()));
 }
@@ -102,9 +107,7 @@ fn connections_stay_while_backends_change_between_crashes() {
 
 #[test]
 fn a_run_without_faults_has_no_contradiction_and_nothing_missing() {
-    let outcome = driver::run(&mut BalancerScenario::default(), 40_000, processor(), driver::honest);
-    assert_eq!((outcome.contradiction, outcome.missing.packets), (None, 0));
-    assert!(outcome.released > 35_000, "{}", outcome.released);
+    driver::assert_clean::<BalancerScenario>(40_000, 35_000, processor());
 }
 
 #[test]
@@ -131,15 +134,7 @@ fn a_balancer_that_moves_connections_is_noticed() {
 
 #[test]
 fn a_balancer_that_lets_everything_through_is_noticed() {
-    let mut inner = processor();
-    let open = |frame: &Frame| match inner(frame) {
-        none if none.is_empty() => {
-            vec![Frame::new(PortId(1 - frame.port().0), frame.bytes().to_vec(), frame.number())]
-        }
-        some => some,
-    };
-    let outcome = driver::run(&mut BalancerScenario::default(), 5000, open, driver::honest);
-    assert!(outcome.contradiction.unwrap().contains("must be dropped"));
+    driver::assert_letting_all_through_is_noticed::<BalancerScenario>(processor());
 }
 
 #[test]

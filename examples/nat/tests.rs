@@ -14,7 +14,7 @@ use crate::{
     traffic::{
         Headers, Identity, Offsets, Transport,
         driver::{self, Single},
-        is_sound,
+        is_sound, offloads,
     },
 };
 
@@ -71,10 +71,17 @@ fn a_crash_loses_repeats_and_contradicts_nothing() {
 }
 
 #[test]
+fn what_is_left_to_the_interface_stays_right() {
+    offloads::assert_checksums_stay_right(
+        || Nat::new(NatConfig::default(), INSIDE, OUTSIDE),
+        addr(CLIENT),
+        addr(SERVER),
+    );
+}
+
+#[test]
 fn a_run_without_faults_has_no_contradiction_and_nothing_missing() {
-    let outcome = driver::run(&mut NatScenario::default(), 60_000, processor(), driver::honest);
-    assert_eq!((outcome.contradiction, outcome.missing.packets), (None, 0));
-    assert!(outcome.released > 55_000, "{}", outcome.released);
+    driver::assert_clean::<NatScenario>(60_000, 55_000, processor());
 }
 
 #[test]
@@ -99,15 +106,7 @@ fn a_nat_that_forgets_its_flows_is_noticed() {
 
 #[test]
 fn a_nat_that_lets_everything_through_is_noticed() {
-    let mut inner = processor();
-    let open = |frame: &Frame| match inner(frame) {
-        none if none.is_empty() => {
-            vec![Frame::new(PortId(1 - frame.port().0), frame.bytes().to_vec(), frame.number())]
-        }
-        some => some,
-    };
-    let outcome = driver::run(&mut NatScenario::default(), 5000, open, driver::honest);
-    assert!(outcome.contradiction.unwrap().contains("must be dropped"));
+    driver::assert_letting_all_through_is_noticed::<NatScenario>(processor());
 }
 
 #[test]

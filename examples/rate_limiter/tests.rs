@@ -70,9 +70,7 @@ fn no_bucket_is_overspent_while_the_limit_changes_between_crashes() {
 
 #[test]
 fn a_run_without_faults_has_no_contradiction_and_nothing_missing() {
-    let outcome = driver::run(&mut LimiterScenario::default(), 30_000, processor(), driver::honest);
-    assert_eq!((outcome.contradiction, outcome.missing.packets), (None, 0));
-    assert!(outcome.released > 18_000, "{}", outcome.released);
+    driver::assert_clean::<LimiterScenario>(30_000, 18_000, processor());
 }
 
 #[test]

@@ -181,6 +181,31 @@ pub(crate) fn run<S: Scenario>(
     Outcome { contradiction: None, missing: scenario.finish(), released }
 }
 
+/// Runs a scenario without faults: no contradiction, nothing missing, and at least so many packets come out.
+pub(crate) fn assert_clean<S: Scenario + Default>(
+    packets: usize,
+    least: usize,
+    process: impl FnMut(&Frame) -> Vec<Frame>,
+) {
+    let outcome = run(&mut S::default(), packets, process, honest);
+    assert_eq!((outcome.contradiction, outcome.missing.packets), (None, 0));
+    assert!(outcome.released > least, "{}", outcome.released);
+}
+
+/// A middlebox of two ports that lets through what `process` drops must be found out.
+pub(crate) fn assert_letting_all_through_is_noticed<S: Scenario + Default>(
+    mut process: impl FnMut(&Frame) -> Vec<Frame>,
+) {
+    let open = |frame: &Frame| match process(frame) {
+        none if none.is_empty() => {
+            vec![Frame::new(PortId(1 - frame.port().0), frame.bytes().to_vec(), frame.number())]
+        }
+        some => some,
+    };
+    let outcome = run(&mut S::default(), 5000, open, honest);
+    assert!(outcome.contradiction.unwrap().contains("must be dropped"));
+}
+
 /// For `meddle`: changes nothing.
 pub(crate) fn honest<S>(_: &S, _: usize, sent: Frame, out: Frame) -> Option<(Frame, Frame)> {
     Some((sent, out))

@@ -10,7 +10,7 @@
 
 use std::{
     collections::VecDeque,
-    fmt::Display,
+    fmt::{Debug, Display},
     net::{Ipv4Addr, SocketAddrV4},
 };
 
@@ -208,6 +208,17 @@ fn compare(
     };
     let source = SocketAddrV4::new(address(network + 12), source);
     Ok((source, SocketAddrV4::new(address(network + 16), destination)))
+}
+
+/// Which packet came out; `Err` if it is one that must be dropped, for the reason in `noises` that its note says.
+pub(crate) fn identify(sent: &Frame, noises: &[impl Debug]) -> Result<Identity, Contradiction> {
+    let unknown = || Contradiction::new(format!("input {} is not a packet of this scenario", sent.number()));
+    let identity = Identity::of(sent.bytes()).ok_or_else(unknown)?;
+    if identity.kind >= NOISE {
+        let what = noises.get(identity.note as usize);
+        return Err(Contradiction::new(format!("let through what must be dropped: {what:?}")));
+    }
+    Ok(identity)
 }
 
 /// What is wrong with a flow.

@@ -20,10 +20,12 @@ pub(crate) mod driver;
 mod flow;
 mod flows;
 mod identity;
+#[cfg(test)]
+pub(crate) mod offloads;
 
 pub(crate) use damage::Damage;
 pub(crate) use flow::{Flow, Kind, Stage, Way};
-pub(crate) use flows::{Flows, NOISE, contradiction};
+pub(crate) use flows::{Flows, NOISE, contradiction, identify};
 pub(crate) use identity::{Draw, Identity};
 
 /// What a packet carries above IPv4.

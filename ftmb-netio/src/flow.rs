@@ -9,6 +9,10 @@
 //! | anything else | nothing: 0, which is core 0 |
 
 use etherparse::{ether_type, ip_number};
+use ftmb_runtime::packet::PortId;
+
+/// A middlebox's own hash of a frame's flow; `None`: take [`FlowHash::of`]. See `Middlebox::flow_hash`.
+pub type OwnHash = fn(PortId, &[u8]) -> Option<u32>;
 
 /// Hashes flows with the seed of a group.
 ///
@@ -30,6 +34,7 @@ use etherparse::{ether_type, ip_number};
 #[derive(Clone, Copy, Debug)]
 pub struct FlowHash {
     keys: [u64; 3],
+    own: Option<OwnHash>,
 }
 
 /// At most this many VLAN tags and IPv6 extension headers are looked behind.
@@ -46,7 +51,27 @@ impl FlowHash {
             let z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
             z ^ (z >> 31)
         });
-        FlowHash { keys }
+        FlowHash { keys, own: None }
+    }
+
+    /// The same, but a middlebox is asked first.
+    ///
+    /// ```
+    /// use ftmb_netio::flow::FlowHash;
+    /// use ftmb_runtime::packet::PortId;
+    /// let hash = FlowHash::new(7).with_own(|port, _frame| (port == PortId(3)).then_some(42));
+    /// assert_eq!(hash.pick(PortId(3), b"frame"), 42);
+    /// assert_eq!(hash.pick(PortId(0), b"frame"), hash.of(b"frame"));
+    /// ```
+    #[must_use]
+    pub fn with_own(self, own: OwnHash) -> FlowHash {
+        FlowHash { own: Some(own), ..self }
+    }
+
+    /// The hash by which a frame that came in by `port` gets its core.
+    #[inline]
+    pub fn pick(&self, port: PortId, frame: &[u8]) -> u32 {
+        self.own.and_then(|own| own(port, frame)).unwrap_or_else(|| self.of(frame))
     }
 
     /// The hash of a frame's flow; 0 for what is not IP.

@@ -19,6 +19,7 @@ use tracing::{info, warn};
 use crate::checkpoints::Checkpoints;
 use crate::control::{self, Inbox};
 use crate::error::Error;
+use crate::flow::OwnHash;
 use crate::group_dir::GroupDir;
 use crate::group_record::{GroupRecord, Identity, Stat};
 use crate::input_logger::InputLogger;
@@ -62,7 +63,8 @@ pub struct Gateway {
 
 impl Gateway {
     /// Attaches to a group whose directory, record and logs the parent has created, as its first gateway or as the successor
-    /// of one that died: members are adopted, ports resumed, the output logger rebuilt from the committed checkpoint.
+    /// of one that died: members are adopted, ports resumed, the output logger rebuilt from the committed checkpoint. `flow_hash`: the
+    /// middlebox's own, if it has one.
     ///
     /// # Errors
     /// [`Error::InUse`] if another gateway is alive; otherwise what is wrong with record, logs, image or ports.
@@ -71,6 +73,7 @@ impl Gateway {
         fingerprint: u64,
         config: GatewayConfig,
         mut ports: PortSet,
+        flow_hash: Option<OwnHash>,
         factory: Factory,
     ) -> Result<Gateway, Error> {
         let record = GroupRecord::open(&dir.record_path(), fingerprint)?;
@@ -90,6 +93,7 @@ impl Gateway {
         let mut rebuild = || {
             let base = load_base(&record, &image, &stage, fingerprint)?;
             let il = InputLogger::attach(record.clone(), &logs, &ports.ids())?;
+            let il = if let Some(own) = flow_hash { il.with_flow_hash(own) } else { il };
             ports.resume(|object, keeps| il.resume_at(object, keeps))?;
             Ok((il, OutputLogger::new(record.clone(), logs.clone(), Box::new(OneHost), base)?))
         };

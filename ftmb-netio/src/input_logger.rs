@@ -17,7 +17,7 @@ mod lane;
 use ftmb_runtime::frame::{KIND_CONTROL, KIND_TICK, MAX_PACKET};
 
 use crate::error::Error;
-use crate::flow::FlowHash;
+use crate::flow::{FlowHash, OwnHash};
 use crate::group_dir::GroupLogs;
 use crate::group_record::{CoreStat, GroupRecord, MAX_PORTS, Stat};
 use crate::port::{Port, Received};
@@ -100,6 +100,12 @@ impl InputLogger {
         })
     }
 
+    /// Asks a middlebox for a frame's flow before its own hash is taken. The successor of a gateway must say the same.
+    #[must_use]
+    pub fn with_flow_hash(self, own: OwnHash) -> InputLogger {
+        InputLogger { hash: self.hash.with_own(own), ..self }
+    }
+
     /// Where port object `object` must be resumed. If it keeps its frames: behind what is known to be stamped in all logs. If it
     /// does not, its positions merely count, and the next frame must have one that no log knows.
     pub fn resume_at(&self, object: usize, keeps: bool) -> u64 {
@@ -122,7 +128,7 @@ impl InputLogger {
             self.taken[object] = frame.source;
             return true;
         }
-        let hash = self.hash.of(frame.bytes);
+        let hash = self.hash.pick(frame.port, frame.bytes);
         let core = FlowHash::core(hash, self.lanes.len());
         let lane = &mut self.lanes[core];
         match lane.append(object, &frame, self.arrival, self.wall, hash) {

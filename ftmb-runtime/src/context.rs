@@ -4,6 +4,7 @@
 
 use std::fmt;
 
+use crate::offload::Offload;
 use crate::packet::PortId;
 use crate::recorder::Core;
 use crate::rng::CoreRng;
@@ -40,8 +41,8 @@ pub enum EmitError {
 #[derive(Debug, Default)]
 pub(crate) struct Emitted {
     pub(crate) bytes: Vec<u8>,
-    /// Port and length of each.
-    pub(crate) frames: Vec<(PortId, usize)>,
+    /// Port, offload metadata and length of each.
+    pub(crate) frames: Vec<(PortId, Offload, usize)>,
     pub(crate) most_frames: usize,
     pub(crate) most_bytes: usize,
 }
@@ -96,12 +97,35 @@ impl<'a> Context<'a> {
         self.core.cores
     }
 
-    /// Sends a further packet, after the one that is being processed.
+    /// Sends a further packet, after the one that is being processed. It is complete as it is: its checksums are right.
     ///
     /// # Errors
     /// [`EmitError::TooLarge`]; [`EmitError::Exhausted`] beyond [`EMIT_FRAMES`] or [`EMIT_BYTES`] (a tick or control input: half
     /// an `out` log).
     pub fn emit(&mut self, port: PortId, bytes: &[u8]) -> Result<(), EmitError> {
+        self.emit_with(port, bytes, Offload::default())
+    }
+
+    /// Sends a further packet that leaves something to its interface: one that was held back, say, and came with a partial
+    /// checksum or is still to be cut. Its [`Packet::offload`](crate::packet::Packet::offload) is kept along with its bytes.
+    ///
+    /// ```
+    /// use ftmb_runtime::offload::Offload;
+    /// use ftmb_runtime::{context::Context, packet::{Packet, PortId, Verdict}};
+    /// /// Lets the first packet wait for the second.
+    /// fn process(held: &mut Option<(Vec<u8>, Offload)>, packet: &mut Packet<'_>, cx: &mut Context<'_>) -> Verdict {
+    ///     let Some((bytes, offload)) = held.take() else {
+    ///         *held = Some((packet.bytes().to_vec(), packet.offload()));
+    ///         return Verdict::Drop;
+    ///     };
+    ///     let _ = cx.emit_with(PortId(1), &bytes, offload);
+    ///     Verdict::Forward(PortId(1))
+    /// }
+    /// ```
+    ///
+    /// # Errors
+    /// As [`emit`](Self::emit).
+    pub fn emit_with(&mut self, port: PortId, bytes: &[u8], offload: Offload) -> Result<(), EmitError> {
         if bytes.len() > crate::frame::MAX_PACKET {
             return Err(EmitError::TooLarge { expected: crate::frame::MAX_PACKET, found: bytes.len() });
         }
@@ -110,7 +134,7 @@ impl<'a> Context<'a> {
             return Err(EmitError::Exhausted { frames, bytes: used });
         }
         self.emitted.bytes.extend_from_slice(bytes);
-        self.emitted.frames.push((port, bytes.len()));
+        self.emitted.frames.push((port, offload, bytes.len()));
         Ok(())
     }
 

@@ -4,7 +4,7 @@
 //! ```text
 //! in    0 source  8 arrival  16 wall  24 flow hash  28 port  30 reserved  32 offload (virtio_net_hdr)  44 reserved  48 bytes
 //! out   0..48 as in  48 ordinal  56 hash  64 need_in  72 need_det  80 data length  84 reserved  88 data
-//! port  0 source  8 arrival  16 ordinal  24 core  28 port  30 reserved  32 bytes
+//! port  0 source  8 arrival  16 ordinal  24 core  28 port  30 reserved  32 offload  44 reserved  48 bytes
 //! ```
 
 use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned, little_endian as le};
@@ -81,6 +81,10 @@ pub struct PortHeader {
     pub port: le::U16,
     /// Zero.
     pub reserved: le::U16,
+    /// Offload metadata as in `virtio_net_hdr`; zero for none.
+    pub offload: [u8; 12],
+    /// Zero.
+    pub reserved2: le::U32,
 }
 
 /// Bytes of [`InHeader`].
@@ -90,7 +94,7 @@ pub const OUT_HEADER: usize = size_of::<OutHeader>();
 /// Bytes of [`PortHeader`].
 pub const PORT_HEADER: usize = size_of::<PortHeader>();
 
-const _: () = assert!(IN_HEADER == 48 && OUT_HEADER == 88 && PORT_HEADER == 32);
+const _: () = assert!(IN_HEADER == 48 && OUT_HEADER == 88 && PORT_HEADER == 48);
 const _: () = assert!(crate::log::MAX_PAYLOAD >= MAX_PACKET + OUT_HEADER + 512);
 
 /// Splits the payload of an `in` frame; `None` if it is too short.

@@ -128,7 +128,7 @@ impl Lane {
                 (KIND_CONTROL_ERROR, reason.into_bytes())
             }
         };
-        self.append(&origin, kind, PortId(u16::MAX), &bytes);
+        self.append(&origin, kind, PortId(u16::MAX), Offload::default(), &bytes);
         self.send_emitted(&origin);
     }
 
@@ -150,18 +150,18 @@ impl Lane {
     fn append_emitted(&mut self, origin: &Origin<'_>) {
         let emitted = std::mem::take(&mut self.emitted);
         let mut at = 0;
-        for (port, len) in &emitted.frames {
-            self.append(origin, KIND_PACKET, *port, &emitted.bytes[at..at + len]);
+        for (port, offload, len) in &emitted.frames {
+            self.append(origin, KIND_PACKET, *port, *offload, &emitted.bytes[at..at + len]);
             at += len;
         }
         self.emitted = emitted;
     }
 
-    fn append(&mut self, origin: &Origin<'_>, kind: u8, port: PortId, bytes: &[u8]) {
+    fn append(&mut self, origin: &Origin<'_>, kind: u8, port: PortId, offload: Offload, bytes: &[u8]) {
         self.ordinal += 1;
-        self.hash = chain::extend(self.hash, port.0, Offload::default(), bytes);
+        self.hash = chain::extend(self.hash, port.0, offload, bytes);
         let mut header = origin.header(port, self.ordinal, self.hash, bytes.len(), 0);
-        header.input.offload = Offload::default().to_bytes();
+        header.input.offload = offload.to_bytes();
         let appended = self.out.append(kind, 0, &[header.as_bytes(), bytes]);
         appended.expect("the worker checked that there is room");
     }

@@ -1,7 +1,7 @@
 //! What the user implements. Invariant: `process`, `tick` and `control` run as inputs, recorded and replayed; `report` does not.
 
 use crate::context::Context;
-use crate::packet::{Packet, Verdict};
+use crate::packet::{Packet, PortId, Verdict};
 use crate::sync::Shared;
 
 /// A packet-processing program whose state all cores share.
@@ -33,6 +33,36 @@ use crate::sync::Shared;
 pub trait Middlebox: Shared + Send + Sync + 'static {
     /// Processes one packet. Runs on the core that the packet's flow hash picked, concurrently with other cores.
     fn process(&self, packet: &mut Packet<'_>, cx: &mut Context<'_>) -> Verdict;
+
+    /// A flow's hash in place of the runtime's own, which is over addresses and ports of TCP and UDP (also in IPv6 and behind VLAN
+    /// tags) and the same in both directions. Packets with the same hash are processed by the same core, in the order of their
+    /// arrival; its upper bits pick the core. `None`: the runtime's own.
+    ///
+    /// Runs in the gateway, on the packet's way in: it must depend on nothing but port and frame, be quick, and not panic.
+    ///
+    /// ```
+    /// # use ftmb_runtime::{context::Context, middlebox::Middlebox, packet::{Packet, PortId, Verdict}, sync::{Shared, Walker}};
+    /// # struct Bridge;
+    /// # impl Shared for Bridge { fn walk<'a>(&'a self, _: &mut Walker<'a>) {} }
+    /// impl Middlebox for Bridge {
+    /// #   fn process(&self, _: &mut Packet<'_>, _: &mut Context<'_>) -> Verdict { Verdict::Drop }
+    ///     // ...
+    ///     /// Everything that an Ethernet address sends stays in order.
+    ///     fn flow_hash(_port: PortId, frame: &[u8]) -> Option<u32> {
+    ///         let source = frame.get(6..12)?;
+    ///         Some(source.iter().fold(0, |hash: u32, byte| (hash ^ u32::from(*byte)).wrapping_mul(0x9e37_79b1)))
+    ///     }
+    /// }
+    /// assert_ne!(Bridge::flow_hash(PortId(0), &[0; 14]), Bridge::flow_hash(PortId(0), &[1; 14]));
+    /// assert_eq!(Bridge::flow_hash(PortId(0), b"too short"), None);
+    /// ```
+    fn flow_hash(port: PortId, frame: &[u8]) -> Option<u32>
+    where
+        Self: Sized,
+    {
+        let _ = (port, frame);
+        None
+    }
 
     /// Runs on every core at the group's tick interval. Work on shared state belongs under `if cx.core() == 0`.
     fn tick(&self, cx: &mut Context<'_>) {

@@ -29,7 +29,9 @@ const ECN: u8 = 0x80;
 /// assert_eq!(Offload::from_bytes(offload.to_bytes()), offload);
 /// assert!(Offload::default().is_none());
 /// ```
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+///
+/// It may be kept in tracked variables, along with the bytes of a packet that is held back.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
 pub struct Offload {
     flags: u8,
     kind: u8,
@@ -38,6 +40,8 @@ pub struct Offload {
     start: u16,
     offset: u16,
 }
+
+crate::state::whole::whole_state! { Offload, "ftmb::offload::Offload"; }
 
 /// The state of a packet's transport checksum.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -156,6 +160,12 @@ impl Offload {
             _ => return None,
         };
         Some(Segmentation { kind, size: self.size, ecn: self.kind & ECN != 0, header_len: self.header_len })
+    }
+
+    /// Whether it is to be cut, in a way that is known here or not.
+    #[inline]
+    pub fn is_segmented(&self) -> bool {
+        self.kind & !ECN != 0
     }
 
     /// The same for a packet that has `by` more bytes in front of its transport header (fewer, if negative): positions move along.

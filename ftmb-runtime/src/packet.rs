@@ -153,9 +153,21 @@ impl<'a> Packet<'a> {
         Packet { offload, ..self }
     }
 
-    /// What the stack that sent it left for the interface to do: the checksum may be [partial](crate::offload::Checksum::Partial),
-    /// and one packet may stand for several segments. It leaves as it came, positions moved along with
+    /// What the stack that sent it left for the interface to do: the checksum may be partial, and one packet may stand for
+    /// several segments (and then be up to 64 KiB long). It leaves as it came, positions moved along with
     /// [`prepend`](Self::prepend) and [`trim_front`](Self::trim_front).
+    ///
+    /// Packet code that changes what a transport checksum covers updates the checksum, and how depends on its state:
+    ///
+    /// | [`Checksum`](crate::offload::Checksum) | the field holds | an address changes | a port or the payload changes |
+    /// | --- | --- | --- | --- |
+    /// | `Partial` | the sum over the pseudo header, *not* complemented | add the change to it: `f' = f - old + new` | nothing to do: the interface sums it up |
+    /// | `Complete`, `Verified` | the complement of the sum over everything | RFC 1624: `f' = !(!f - old + new)` | likewise |
+    ///
+    /// All sums are one's complement sums of 16-bit words. The length in the pseudo header of a segmented packet is that of the
+    /// whole packet. A UDP checksum of 0 means that there is none, but only where it is not partial. The checksum of an IPv4
+    /// header is always complete. Of a segmented packet, IPv4 identification and TCP sequence number are those of the first
+    /// segment. Code that only looks, or changes what no transport checksum covers (Ethernet and VLAN headers, TTL), need not care.
     #[inline]
     pub fn offload(&self) -> Offload {
         self.offload

@@ -11,6 +11,7 @@ use ftmb_netio::group_record::{GroupRecord, monotonic_ns};
 use ftmb_runtime::determinant::{Kind, Word};
 use ftmb_runtime::frame::{self, InHeader, split_in, split_out, split_port};
 use ftmb_runtime::log::{FrameRef, Log, LogKind};
+use ftmb_runtime::offload::{Checksum, Offload};
 
 use super::{CommandError, after};
 use crate::{Error, Result};
@@ -140,7 +141,7 @@ fn describe(path: &Path, kind: LogKind, frame: &FrameRef<'_>, text: &mut String)
         }
         LogKind::Port => {
             let (header, bytes) = split_port(frame.payload).ok_or_else(|| short(frame::PORT_HEADER))?;
-            let _ = write!(text, "{} port {}", name(frame.kind), header.port);
+            let _ = write!(text, "{} port {}{}", name(frame.kind), header.port, left(header.offload));
             if header.ordinal.get() != 0 {
                 let _ = write!(
                     text,
@@ -171,9 +172,27 @@ fn name(kind: u8) -> String {
 
 fn stamp(header: &InHeader) -> String {
     format!(
-        "source {} port {} arrived at {} flow {:#010x}",
-        header.source, header.port, header.arrival, header.flow_hash
+        "source {} port {} arrived at {} flow {:#010x}{}",
+        header.source,
+        header.port,
+        header.arrival,
+        header.flow_hash,
+        left(header.offload)
     )
+}
+
+/// What is left for an interface to do; nothing if that is nothing.
+fn left(offload: [u8; Offload::LEN]) -> String {
+    let offload = Offload::from_bytes(offload);
+    let mut text = match offload.checksum() {
+        Checksum::Complete => String::new(),
+        Checksum::Verified => " checksum verified".into(),
+        Checksum::Partial { start, offset } => format!(" checksum from {start} at +{offset}"),
+    };
+    if let Some(cut) = offload.segmentation() {
+        let _ = write!(text, " cut {:?} by {}", cut.kind, cut.size);
+    }
+    text
 }
 
 fn packet(bytes: &[u8], text: &mut String) {

@@ -3,6 +3,7 @@ use std::io::{Seek, SeekFrom, Write as _};
 use ftmb_netio::group_record::Birth;
 use ftmb_runtime::frame::{KIND_PACKET, OutHeader, PortHeader};
 use ftmb_runtime::log::LogSpec;
+use ftmb_runtime::offload::{SegmentKind, Segmentation};
 use zerocopy::IntoBytes;
 
 use super::*;
@@ -44,6 +45,22 @@ fn inputs_are_printed_with_their_headers() {
     let (text, _) = dumped(&path, Some(starts[1]), 1);
     assert_eq!(text.lines().count(), 2);
     assert!(text.contains("packet source 2 "), "{text}");
+}
+
+#[test]
+fn what_is_left_for_an_interface_is_printed() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let path = dir.path().join("in.0");
+    let log = Log::create(&path, spec(LogKind::In)).expect("created");
+    let mut writer = log.writer().expect("whole");
+    let cut = Segmentation { kind: SegmentKind::Tcp4, size: 1448, ecn: false, header_len: 66 };
+    let offload = Offload::new(Checksum::Partial { start: 34, offset: 16 }, Some(cut));
+    let header = InHeader { offload: offload.to_bytes(), ..InHeader::default() };
+    writer.append(KIND_PACKET, 0, &[header.as_bytes(), b"a"]).expect("room");
+    writer.publish();
+    let (text, result) = dumped(&path, None, u64::MAX);
+    result.expect("whole");
+    assert!(text.contains("flow 0x00000000 checksum from 34 at +16 cut Tcp4 by 1448, 1 bytes: 61"), "{text}");
 }
 
 #[test]

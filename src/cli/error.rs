@@ -26,6 +26,9 @@ pub enum CommandError {
         /// Their names.
         names: Vec<String>,
     },
+    /// No port has this name.
+    #[error(transparent)]
+    Port(#[from] ftmb_runtime::packet::PortError),
     /// A group without ports.
     #[error("no ports: expected --port NAME=KIND:... or [ports.NAME] in the configuration file")]
     NoPorts,

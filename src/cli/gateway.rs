@@ -7,6 +7,7 @@ use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
+use ftmb_netio::flow::OwnHash;
 use ftmb_netio::gateway::{Gateway, GatewayConfig, PortSet};
 use ftmb_netio::group_dir::GroupDir;
 use ftmb_netio::group_record::{GroupRecord, Role};
@@ -23,7 +24,7 @@ use crate::config::Config;
 use crate::roles;
 
 /// Runs the gateway of a group until the group ends or this process cannot go on.
-pub(crate) fn run(dir: &GroupDir) -> Result<()> {
+pub(crate) fn run(dir: &GroupDir, flow_hash: OwnHash) -> Result<()> {
     let config = Config::stored(dir)?;
     let record = GroupRecord::open_any(&dir.record_path())?;
     let ports = ports(dir, &record, &config)?;
@@ -36,7 +37,7 @@ pub(crate) fn run(dir: &GroupDir) -> Result<()> {
         end_with_parent: true,
         end_when_exhausted: config.ports().iter().any(has_end),
     };
-    Ok(Gateway::attach(dir, record.fingerprint(), settings, ports, factory(dir))?.run()?)
+    Ok(Gateway::attach(dir, record.fingerprint(), settings, ports, Some(flow_hash), factory(dir))?.run()?)
 }
 
 /// Whether the group may end by itself: a capture to read has an end.

@@ -13,12 +13,14 @@ mod select;
 mod signals;
 mod status;
 pub(crate) mod table;
+mod tap;
 mod up;
 
 use std::ffi::OsString;
 use std::io::{ErrorKind, Write};
 
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
+use ftmb_netio::flow::OwnHash;
 
 use crate::config::Config;
 use crate::demo;
@@ -35,6 +37,8 @@ pub(crate) struct Program<'a> {
     pub(crate) name: &'a str,
     /// Constructs the middlebox once and returns the layout of its state.
     pub(crate) layout: &'a dyn Fn(&Config) -> Result<u64>,
+    /// The middlebox's own hash of flows.
+    pub(crate) flow_hash: OwnHash,
     /// What `demo` sends.
     pub(crate) scenario: Option<Box<dyn Scenario>>,
 }
@@ -61,6 +65,8 @@ enum Command {
     Checkpoint(select::Selection),
     /// Ask the middlebox of a running group, and print what it answers.
     Control(control::ControlOptions),
+    /// Stream what a running group takes in or sends, as a capture.
+    Tap(tap::TapOptions),
     /// Look into the files of a group.
     #[command(subcommand)]
     Log(LogCommand),
@@ -82,6 +88,7 @@ pub(crate) fn run(arguments: &[OsString], program: Program<'_>) -> Result<()> {
         Command::Failover(selection) => ask::failover(&selection, program.name),
         Command::Checkpoint(selection) => ask::checkpoint(&selection, program.name),
         Command::Control(options) => control::run(&options, program.name),
+        Command::Tap(options) => tap::run(&options, program.name),
         Command::Log(LogCommand::Dump(options)) => dump::run(&options),
     }
 }

@@ -5,6 +5,7 @@
 use std::collections::VecDeque;
 use std::hash::{BuildHasher, RandomState};
 
+use ftmb_netio::flow::FlowHash;
 use ftmb_netio::port::memory::Delivered;
 
 use super::flight::{Flight, Found, Sent};
@@ -62,11 +63,11 @@ impl std::fmt::Debug for Checker {
 }
 
 impl Checker {
-    /// A judge who has seen nothing. `seed`: that of the group.
-    pub(super) fn new(scenario: Box<dyn Scenario>, seed: u64, cores: usize) -> Checker {
+    /// A judge who has seen nothing. `hash`: how the group spreads flows.
+    pub(super) fn new(scenario: Box<dyn Scenario>, hash: FlowHash, cores: usize) -> Checker {
         Checker {
             scenario,
-            flight: Flight::new(seed, cores),
+            flight: Flight::new(hash, cores),
             cores: (0..cores).map(|_| Core::default()).collect(),
             hasher: RandomState::new(),
             gateway_deaths: 0,

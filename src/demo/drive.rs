@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use ftmb_netio::flow::{FlowHash, OwnHash};
 use ftmb_netio::group_record::{CoreStat, GroupRecord, Phase, Stat, Takeover, monotonic_ns};
 use ftmb_netio::port::memory::MemoryPeer;
 use ftmb_runtime::packet::PortId;
@@ -60,7 +61,7 @@ struct Drive<'a> {
 /// Runs the demo on a group that was just started, and ends the group.
 pub(super) fn drive(
     parent: Parent,
-    scenario: Box<dyn Scenario>,
+    (scenario, flow_hash): (Box<dyn Scenario>, OwnHash),
     options: &DemoOptions,
     seed: u64,
     signals: &Signals,
@@ -69,7 +70,7 @@ pub(super) fn drive(
     let Some([incoming, outgoing]) = &parent.logs().ports else { return Err(CommandError::NoPorts.into()) };
     let peer = MemoryPeer::attach(record.clone(), incoming, outgoing).map_err(ftmb_netio::Error::from)?;
     let mut drive = Drive {
-        checker: Checker::new(scenario, record.birth().seed, record.cores()),
+        checker: Checker::new(scenario, FlowHash::new(record.birth().seed).with_own(flow_hash), record.cores()),
         parent,
         peer,
         latency: Latency::default(),

@@ -46,14 +46,14 @@ struct Lane {
 }
 
 impl Flight {
-    /// Nothing is under way. `seed`: the group's, by which flows are spread over cores.
-    pub(super) fn new(seed: u64, cores: usize) -> Flight {
-        Flight { hash: FlowHash::new(seed), cores: (0..cores).map(|_| Lane::default()).collect() }
+    /// Nothing is under way. `hash`: by which flows are spread over cores.
+    pub(super) fn new(hash: FlowHash, cores: usize) -> Flight {
+        Flight { hash, cores: (0..cores).map(|_| Lane::default()).collect() }
     }
 
     /// A frame was sent.
     pub(super) fn sent(&mut self, sent: Sent) {
-        let core = FlowHash::core(self.hash.of(sent.frame.bytes()), self.cores.len());
+        let core = FlowHash::core(self.hash.pick(sent.frame.port(), sent.frame.bytes()), self.cores.len());
         let lane = &mut self.cores[core];
         if lane.sent.len() == MOST
             && let Some(old) = lane.sent.pop_front()
@@ -89,7 +89,7 @@ mod tests {
 
     #[test]
     fn an_input_is_found_for_each_of_its_outputs_and_gone_after_a_later_one() {
-        let mut flight = Flight::new(1, 1);
+        let mut flight = Flight::new(FlowHash::new(1), 1);
         [1, 5, 9].into_iter().for_each(|source| flight.sent(sent(source)));
         assert!(matches!(flight.find(0, 5), Found::Sent(sent) if sent.at == 50));
         assert!(matches!(flight.find(0, 5), Found::Sent(_)));

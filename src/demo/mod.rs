@@ -50,7 +50,7 @@ pub(crate) fn run(options: &DemoOptions, program: Program<'_>) -> Result<()> {
         options.kills,
     );
     let parent = Parent::start(config, layout, seed, true)?;
-    let report = drive::drive(parent, scenario, options, seed, &signals)?;
+    let report = drive::drive(parent, (scenario, program.flow_hash), options, seed, &signals)?;
     print(&report.text())?;
     if options.json {
         print(&format!("\n{}\n", report.json()))?;

@@ -76,6 +76,11 @@ fn first_output<M>(recorded: &Run<M>, replayed: &Run<M>, points: &[CorePoint]) -
         let text = parts(&what, &name(Some(expected)), &name(Some(found)));
         return Some(Difference { place: Place::Course, at: 0, text });
     }
+    if expected.offload != found.offload {
+        let (expected, found) = (format!("{:?}", expected.offload), format!("{:?}", found.offload));
+        let text = parts(&format!("what {what} leaves to its interface"), &expected, &found);
+        return Some(Difference { place: Place::Course, at: 0, text });
+    }
     Some(bytes_differ(&what, place, &expected.bytes, &found.bytes))
 }
 

@@ -111,7 +111,7 @@ impl<M: Middlebox> Group<M> {
         let record = GroupRecord::anonymous(Birth::now(cores, seed)).map_err(ftmb_netio::Error::from)?;
         let logs = GroupLogs::anonymous(cores, LogSizes::smallest(), 0)?;
         let every_port: Vec<PortId> = (0..16).map(PortId).collect();
-        let input = InputLogger::attach(record.clone(), &logs, &[every_port])?;
+        let input = InputLogger::attach(record.clone(), &logs, &[every_port])?.with_flow_hash(M::flow_hash);
         let delivered = Delivered::new(cores);
         let output = OutputLogger::new(record.clone(), logs.clone(), Box::new(delivered.clone()), None)?;
         let mut group = Group {
@@ -184,8 +184,14 @@ impl<M: Middlebox> Group<M> {
 
     /// Sends a packet in by a port. If the cores' logs are full, checkpoints are taken until there is room.
     pub fn send(&mut self, port: PortId, bytes: &[u8]) {
+        self.send_with(port, bytes, Offload::default());
+    }
+
+    /// As [`send`](Self::send), of a packet as an interface hands it in: its checksum may be partial, and it may be still to be
+    /// cut into segments.
+    pub fn send_with(&mut self, port: PortId, bytes: &[u8], offload: Offload) {
         self.input.begin_batch();
-        let frame = Received { port, source: self.sent + 1, offload: Offload::default(), bytes };
+        let frame = Received { port, source: self.sent + 1, offload, bytes };
         while !self.input.take(0, true, frame) {
             self.input.publish();
             // A crashed group makes no room; its test has to recover it first.

@@ -35,6 +35,7 @@ mod rerun;
 mod stable;
 
 pub use deterministic::assert_deterministic;
+pub use ftmb_netio::offload::OffloadError;
 pub use group::Group;
 pub use output::{Crash, GroupError, Output};
 pub use recoverable::{Input, assert_recoverable};

@@ -1,8 +1,10 @@
 //! What a group in a test gives back: released outputs, and why it cannot go on.
 
+use ftmb_netio::offload::{OffloadError, pieces};
 use ftmb_netio::output_logger::{Outlet, Output as Released};
 use ftmb_runtime::frame::{KIND_CONTROL, KIND_PACKET};
 use ftmb_runtime::instance::InstanceError;
+use ftmb_runtime::offload::Offload;
 use ftmb_runtime::packet::PortId;
 
 /// Why a group in a test cannot go on.
@@ -67,8 +69,22 @@ pub struct Output {
     pub source: u64,
     /// `None`: a packet; else a control reply, or a refusal (`Err`).
     pub control: Option<Result<(), ()>>,
+    /// What is left for the interface to do.
+    pub offload: Offload,
     /// Its bytes.
     pub bytes: Vec<u8>,
+}
+
+impl Output {
+    /// The frames that go on the wire: the checksum completed, the packet cut, as its [`offload`](Self::offload) says.
+    ///
+    /// # Errors
+    /// [`OffloadError`] if that does not fit the packet.
+    pub fn frames(&self) -> Result<Vec<Vec<u8>>, OffloadError> {
+        let mut frames = Vec::new();
+        pieces(&self.bytes, self.offload, &mut Vec::new(), |frame| frames.push(frame.to_vec()))?;
+        Ok(frames)
+    }
 }
 
 /// What has left so far.
@@ -88,6 +104,7 @@ impl Outlet for Collector {
             port: output.sent.port,
             source: output.sent.source,
             control,
+            offload: output.sent.offload,
             bytes: output.sent.bytes.to_vec(),
         });
         Ok(true)

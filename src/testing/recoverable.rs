@@ -1,6 +1,7 @@
 //! One line for a user's own test suite: does this middlebox survive crashes? Invariant: a failure names the crash that showed it.
 
 use ftmb_runtime::middlebox::Middlebox;
+use ftmb_runtime::offload::Offload;
 use ftmb_runtime::packet::PortId;
 use rand::rngs::SmallRng;
 use rand::{RngExt, SeedableRng};
@@ -13,6 +14,8 @@ use super::output::{Crash, GroupError};
 pub enum Input {
     /// A packet that comes in by a port.
     Packet(PortId, Vec<u8>),
+    /// A packet that comes in by a port and leaves something for the interface to do.
+    Offloaded(PortId, Vec<u8>, Offload),
     /// A tick on every core.
     Tick,
     /// A control request.
@@ -68,6 +71,7 @@ fn crash_once<M: Middlebox>(make: impl Fn() -> M + 'static, trace: &[Input], see
     for (number, input) in trace.iter().enumerate() {
         match input {
             Input::Packet(port, bytes) => group.send(*port, bytes),
+            Input::Offloaded(port, bytes, offload) => group.send_with(*port, bytes, *offload),
             Input::Tick => group.tick(),
             Input::Control(request) => {
                 group.control(request);

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Instant;
 
+use ftmb_netio::flow::OwnHash;
 use ftmb_netio::group_dir::{GroupLogs, LogSizes};
 use ftmb_netio::group_record::{Birth, GroupRecord, monotonic_ns};
 use ftmb_netio::input_logger::InputLogger;
@@ -68,7 +69,7 @@ impl<M: Middlebox> Recording<M> {
         let starts = points.into_iter().map(|point| CoreStart { point, old: None });
         let began = monotonic_ns();
         let cast = Cast::with_stacks(instance, &record, logs.iter().cloned().zip(starts).collect(), stack(schedule));
-        let mut feeder = Feeder::attach(&record, inputs)?;
+        let mut feeder = Feeder::attach(&record, inputs, M::flow_hash)?;
         let (before, after) = trace.split_at(trace.len() / 2);
         feeder.send(before);
         finish(&cast, &logs)?;
@@ -146,11 +147,11 @@ struct Feeder {
 }
 
 impl Feeder {
-    fn attach(record: &GroupRecord, input: Vec<Log>) -> Result<Feeder, GroupError> {
+    fn attach(record: &GroupRecord, input: Vec<Log>, own: OwnHash) -> Result<Feeder, GroupError> {
         let ckpt = log(LogKind::Ckpt, 0)?;
         let logs = GroupLogs { input, det: Vec::new(), out: Vec::new(), ckpt, ports: None };
         let every_port: Vec<PortId> = (0..16).map(PortId).collect();
-        let logger = InputLogger::attach(record.clone(), &logs, &[every_port])?;
+        let logger = InputLogger::attach(record.clone(), &logs, &[every_port])?.with_flow_hash(own);
         Ok(Feeder { logger, sent: 0, controls: 0 })
     }
 
@@ -158,14 +159,8 @@ impl Feeder {
         for input in trace {
             self.logger.begin_batch();
             let taken = match input {
-                Input::Packet(port, bytes) => {
-                    self.sent += 1;
-                    self.logger.take(
-                        0,
-                        true,
-                        Received { port: *port, source: self.sent, offload: Offload::default(), bytes },
-                    )
-                }
+                Input::Packet(port, bytes) => self.packet(*port, bytes, Offload::default()),
+                Input::Offloaded(port, bytes, offload) => self.packet(*port, bytes, *offload),
                 Input::Tick => self.logger.tick(0),
                 Input::Control(request) => {
                     self.controls += 1;
@@ -176,12 +171,17 @@ impl Feeder {
             self.logger.publish();
         }
     }
+
+    fn packet(&mut self, port: PortId, bytes: &[u8], offload: Offload) -> bool {
+        self.sent += 1;
+        self.logger.take(0, true, Received { port, source: self.sent, offload, bytes })
+    }
 }
 
 /// Bytes that hold all inputs, on whichever core they come together.
 fn input_bytes(trace: &[Input]) -> u64 {
     let bytes = |input: &Input| match input {
-        Input::Packet(_, bytes) | Input::Control(bytes) => bytes.len() as u64,
+        Input::Packet(_, bytes) | Input::Offloaded(_, bytes, _) | Input::Control(bytes) => bytes.len() as u64,
         Input::Tick => 0,
     };
     // A frame's headers and padding are shorter than 128 bytes.
@@ -239,8 +239,15 @@ fn outputs(core: usize, log: &Log) -> Result<Vec<Output>, GroupError> {
             KIND_CONTROL => Some(Ok(())),
             _ => Some(Err(())),
         };
-        let (source, port) = (header.input.source.get(), PortId(header.input.port.get()));
-        all.push(Output { core, ordinal: header.ordinal.get(), port, source, control, bytes: bytes.to_vec() });
+        all.push(Output {
+            core,
+            ordinal: header.ordinal.get(),
+            port: PortId(header.input.port.get()),
+            source: header.input.source.get(),
+            control,
+            offload: Offload::from_bytes(header.input.offload),
+            bytes: bytes.to_vec(),
+        });
     }
     Ok(all)
 }

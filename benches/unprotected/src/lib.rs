@@ -28,6 +28,10 @@ pub mod prelude {
     pub use ftmb_runtime::packet::{Packet, PortId, Ports, Verdict};
 }
 
+pub mod offload {
+    pub use ftmb_runtime::offload::{Checksum, Offload};
+}
+
 pub mod collections {
     pub use ftmb_runtime::collections::IndexPool;
 }
@@ -68,6 +72,14 @@ pub fn enter(core: usize) {
 
 pub trait Middlebox: Send + Sync + 'static {
     fn process(&self, packet: &mut Packet<'_>, cx: &mut Context<'_>) -> Verdict;
+
+    fn flow_hash(port: PortId, frame: &[u8]) -> Option<u32>
+    where
+        Self: Sized,
+    {
+        let _ = (port, frame);
+        None
+    }
 
     fn tick(&self, cx: &mut Context<'_>) {
         let _ = cx;

@@ -105,7 +105,7 @@ impl LoadBalancer {
             _ if known.is_none() && !head.opens => return Err(&self.unopened),
             _ => self.note(key, head, now)?,
         };
-        rewrite::endpoint(packet.bytes_mut(), head, Side::Destination, backend);
+        rewrite::endpoint(packet, head, Side::Destination, backend);
         self.balanced.add(1);
         Ok(Verdict::Forward(self.servers))
     }
@@ -125,7 +125,7 @@ impl LoadBalancer {
             }
             _ => return Err(&self.unsolicited),
         }
-        rewrite::endpoint(packet.bytes_mut(), head, Side::Source, self.config.service.into());
+        rewrite::endpoint(packet, head, Side::Source, self.config.service.into());
         self.returned.add(1);
         Ok(Verdict::Forward(self.clients))
     }
@@ -180,7 +180,7 @@ impl LoadBalancer {
             false => (Side::Source, Side::Destination, service, self.clients),
         };
         let bytes = packet.bytes_mut();
-        rewrite::endpoint(bytes, about, quoted, new);
+        rewrite::quoted(bytes, about, quoted, new);
         rewrite::address(bytes, network, outer, new);
         rewrite::icmp_checksum(bytes, transport, end);
         self.errors_translated.add(1);

@@ -94,7 +94,7 @@ impl Nat {
             }
         };
         let public = Endpoint { address: self.config.public, port };
-        rewrite::endpoint(packet.bytes_mut(), head, Side::Source, public);
+        rewrite::endpoint(packet, head, Side::Source, public);
         self.translated.add(1);
         Verdict::Forward(self.outside)
     }
@@ -116,7 +116,7 @@ impl Nat {
         {
             flow.half.note(now, head.flags);
         }
-        rewrite::endpoint(packet.bytes_mut(), head, Side::Destination, flow.inside);
+        rewrite::endpoint(packet, head, Side::Destination, flow.inside);
         self.translated.add(1);
         Verdict::Forward(self.inside)
     }
@@ -183,7 +183,7 @@ impl Nat {
             false => (Side::Destination, Side::Source, self.inside),
         };
         let bytes = packet.bytes_mut();
-        rewrite::endpoint(bytes, about, quoted, new);
+        rewrite::quoted(bytes, about, quoted, new);
         rewrite::address(bytes, network, outer, new);
         rewrite::icmp_checksum(bytes, transport, end);
         self.errors_translated.add(1);

@@ -63,6 +63,7 @@ impl MemoryPort {
             ordinal: frame.ordinal.into(),
             core: frame.core.into(),
             port: frame.port.0.into(),
+            offload: frame.offload.to_bytes(),
             ..PortHeader::default()
         };
         let sent = self.output.append(kind, 0, &[header.as_bytes(), bytes]).is_some();
@@ -88,7 +89,7 @@ impl Port for MemoryPort {
                 let received = Received {
                     port: PortId(header.port.get()),
                     source: frame.position + 1,
-                    offload: Offload::default(),
+                    offload: Offload::from_bytes(header.offload),
                     bytes,
                 };
                 if !take(received) {
@@ -165,6 +166,8 @@ pub struct Delivered<'a> {
     pub repeated: bool,
     /// No frame: this output of the core was the answer to a control request, and left elsewhere.
     pub answer: bool,
+    /// What is left for an interface to do.
+    pub offload: Offload,
     /// The frame.
     pub bytes: &'a [u8],
 }
@@ -196,12 +199,20 @@ impl MemoryPeer {
     /// # Panics
     /// If the frame is longer than the largest packet.
     pub fn send(&mut self, port: PortId, bytes: &[u8]) -> Option<u64> {
+        self.send_with(port, bytes, Offload::default())
+    }
+
+    /// As [`MemoryPeer::send`], of a frame that a network stack has not completed.
+    ///
+    /// # Panics
+    /// As [`MemoryPeer::send`].
+    pub fn send_with(&mut self, port: PortId, bytes: &[u8], offload: Offload) -> Option<u64> {
         assert!(bytes.len() <= super::MAX_FRAME, "a frame has at most {} bytes, not {}", super::MAX_FRAME, bytes.len());
-        let header = PortHeader { port: port.0.into(), ..PortHeader::default() };
+        let header = PortHeader { port: port.0.into(), offload: offload.to_bytes(), ..PortHeader::default() };
         self.input.append(KIND_PACKET, 0, &[header.as_bytes(), bytes]).map(|position| position + 1)
     }
 
-    /// Bytes that [`MemoryPeer::send`] can take now; a frame takes 40 more than it has, rounded up to 8.
+    /// Bytes that [`MemoryPeer::send`] can take now; a frame takes 56 more than it has, rounded up to 8.
     pub fn room(&mut self) -> u64 {
         self.input.room()
     }
@@ -234,6 +245,7 @@ impl MemoryPeer {
                 arrival: header.arrival.get(),
                 repeated,
                 answer: frame.kind == KIND_CONTROL,
+                offload: Offload::from_bytes(header.offload),
                 bytes,
             });
         }
@@ -257,6 +269,7 @@ mod tests {
     use super::*;
     use crate::group_dir::{GroupLogs, LogSizes};
     use crate::group_record::Birth;
+    use ftmb_runtime::offload::Checksum;
 
     fn pair() -> (GroupRecord, [Log; 2]) {
         let record = GroupRecord::anonymous(Birth::now(1, 0)).expect("memory");
@@ -326,6 +339,28 @@ mod tests {
         let mut seen = Vec::new();
         peer.receive(9, |frame| seen.push((frame.ordinal, frame.repeated))).expect("whole");
         assert_eq!(seen, [(1, false), (1, true), (2, false)]);
+    }
+
+    #[test]
+    fn offload_metadata_travels_both_ways() {
+        let (record, [incoming, outgoing]) = pair();
+        let mut peer = MemoryPeer::attach(record.clone(), &incoming, &outgoing).expect("whole");
+        let mut port = MemoryPort::attach(record, &incoming, &outgoing).expect("whole");
+        let offload = Offload::new(Checksum::Partial { start: 34, offset: 16 }, None);
+        let source = peer.send_with(PortId(0), b"x", offload).expect("room");
+        peer.flush();
+        let mut seen = Vec::new();
+        let taken = port.receive(0, 9, &mut |frame| {
+            seen.push(frame.offload);
+            true
+        });
+        assert_eq!((taken.expect("whole"), &seen[..]), (1, &[offload][..]));
+        let back = Offload::new(Checksum::Verified, None);
+        let sent = Sent { port: PortId(0), core: 0, ordinal: 1, source, arrival: 1, offload: back, bytes: b"y" };
+        assert!(port.send(&sent).expect("whole"));
+        port.flush().expect("whole");
+        peer.receive(9, |frame| seen.push(frame.offload)).expect("whole");
+        assert_eq!(seen, [offload, back]);
     }
 
     #[test]

@@ -52,7 +52,7 @@ fn gateway(dir: &GroupDir, standby: StandbyMode) {
         again(&format!("member;{};{};{};{role}", path.display(), launch.slot, launch.token))
     };
     let config = GatewayConfig { standby, checkpoint_interval: Duration::from_millis(10), ..GatewayConfig::default() };
-    let gateway = Gateway::attach(dir, FINGERPRINT, config, ports, Box::new(factory)).expect("attached");
+    let gateway = Gateway::attach(dir, FINGERPRINT, config, ports, None, Box::new(factory)).expect("attached");
     if let Err(error) = gateway.run() {
         eprintln!("gateway: {error}");
         std::process::exit(1);

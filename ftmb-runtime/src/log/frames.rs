@@ -6,11 +6,11 @@ use std::sync::atomic::Ordering;
 use super::{FRAME_HEADER, Log, LogError, MAX_PAYLOAD, SLACK};
 
 /// Low bits of the position, mixed, so that bytes of an earlier round of the ring are not taken for a frame.
-fn mark_of(position: u64) -> u16 {
+pub(super) fn mark_of(position: u64) -> u16 {
     ((position >> 3).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 48) as u16
 }
 
-const fn padded(len: usize) -> u64 {
+pub(super) const fn padded(len: usize) -> u64 {
     ((len + 7) & !7) as u64
 }
 

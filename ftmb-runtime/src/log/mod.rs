@@ -22,6 +22,7 @@
 
 mod bell;
 mod error;
+mod follower;
 mod frames;
 mod map;
 mod region;
@@ -34,6 +35,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 pub use bell::Bell;
 pub use error::LogError;
+pub use follower::{Followed, Follower};
 pub use frames::{FrameReader, FrameRef, FrameWriter};
 pub use region::Region;
 pub use words::{WordReader, WordWriter};

@@ -133,6 +133,63 @@ fn torn_frames_are_errors() {
 }
 
 #[test]
+fn a_follower_sees_every_frame_whole_or_says_that_it_missed_some() {
+    const FRAMES: u64 = 20_000;
+    let log = Log::anonymous(spec(LogKind::Out)).unwrap();
+    let mut follower = Follower::new(log.clone(), 0);
+    let (mut seen, mut missed) = (0_u64, 0);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            let mut writer = log.writer().unwrap();
+            for number in 0..FRAMES {
+                let words = 1 + number as usize * 7 % 100;
+                let payload = number.to_le_bytes().repeat(words);
+                writer.append(1, 0, &[&payload]).expect("everything before was trimmed");
+                if number % 3 == 0 {
+                    writer.publish();
+                    log.trim(log.tail());
+                }
+            }
+            writer.publish();
+        });
+        let mut last = None;
+        while last != Some(FRAMES - 1) {
+            match follower.next() {
+                Some(Followed::Frame(frame)) => {
+                    let number = u64::from_le_bytes(frame.payload[..8].try_into().unwrap());
+                    assert!(last.is_none_or(|last| number > last), "{number} after {last:?}");
+                    assert_eq!(frame.payload, number.to_le_bytes().repeat(1 + number as usize * 7 % 100));
+                    missed += number - last.map_or(0, |last| last + 1);
+                    (last, seen) = (Some(number), seen + 1);
+                }
+                Some(Followed::Missed { from, to }) => assert!(to > from),
+                Some(Followed::Restarted) => panic!("nobody emptied the log"),
+                None => std::thread::yield_now(),
+            }
+        }
+    });
+    assert_eq!(seen + missed, FRAMES);
+}
+
+#[test]
+fn a_follower_goes_on_at_the_start_of_a_log_that_was_emptied() {
+    let log = Log::anonymous(spec(LogKind::Out)).unwrap();
+    let mut follower = Follower::new(log.clone(), 0);
+    for text in [&b"one epoch"[..], b"next"] {
+        let mut writer = log.writer().unwrap();
+        writer.append(1, 0, &[text]).unwrap();
+        writer.publish();
+        if text == b"next" {
+            assert!(matches!(follower.next(), Some(Followed::Restarted)));
+        }
+        let Some(Followed::Frame(frame)) = follower.next() else { panic!("a frame") };
+        assert_eq!(frame.payload, text);
+        drop(writer);
+        log.reset();
+    }
+}
+
+#[test]
 fn words_written_on_one_thread_are_read_on_another() {
     let log = Log::anonymous(spec(LogKind::Det)).unwrap();
     let writer = log.word_writer();

@@ -1,3 +1,4 @@
+use ftmb_runtime::offload::Offload;
 use ftmb_runtime::packet::PortId;
 
 use super::*;
@@ -32,7 +33,7 @@ fn content(source: u64) -> Vec<u8> {
 
 /// A judge who has seen ten frames with the positions 1 to 10 being sent.
 fn checker() -> Checker {
-    let mut checker = Checker::new(Box::new(Echo::default()), 1, 1);
+    let mut checker = Checker::new(Box::new(Echo::default()), FlowHash::new(1), 1);
     for source in 1..=10 {
         let frame = Frame::new(PortId(0), content(source), source);
         checker.sent(Sent { source, at: 100 * source, frame });
@@ -41,8 +42,18 @@ fn checker() -> Checker {
 }
 
 fn deliver(checker: &mut Checker, ordinal: u64, source: u64, bytes: &[u8]) -> Option<u64> {
-    let port = PortId(0);
-    checker.delivered(&Delivered { port, core: 0, ordinal, source, arrival: 0, repeated: false, answer: false, bytes })
+    let (port, offload) = (PortId(0), Offload::default());
+    checker.delivered(&Delivered {
+        port,
+        core: 0,
+        ordinal,
+        source,
+        arrival: 0,
+        repeated: false,
+        answer: false,
+        offload,
+        bytes,
+    })
 }
 
 #[test]
@@ -129,6 +140,7 @@ fn outputs_of_a_tick_and_of_a_core_that_is_not_there() {
         arrival: 0,
         repeated: false,
         answer: false,
+        offload: Offload::default(),
         bytes: b"x",
     };
     checker.delivered(&stranger);
@@ -139,9 +151,18 @@ fn outputs_of_a_tick_and_of_a_core_that_is_not_there() {
 fn an_answer_to_an_operator_leaves_no_gap_and_is_no_packet() {
     let mut checker = checker();
     deliver(&mut checker, 1, 1, &content(1));
-    let port = PortId(0);
-    let answer =
-        Delivered { port, core: 0, ordinal: 2, source: 1, arrival: 0, repeated: false, answer: true, bytes: b"" };
+    let (port, offload) = (PortId(0), Offload::default());
+    let answer = Delivered {
+        port,
+        core: 0,
+        ordinal: 2,
+        source: 1,
+        arrival: 0,
+        repeated: false,
+        answer: true,
+        offload,
+        bytes: b"",
+    };
     assert_eq!(checker.delivered(&answer), None);
     deliver(&mut checker, 3, 2, &content(2));
     assert_eq!(checker.findings(), &Findings { released: 2, ..Findings::default() });

@@ -12,12 +12,12 @@ mod open;
 
 use std::os::fd::{AsFd, BorrowedFd};
 
-use ftmb_runtime::offload::{Checksum, Offload};
 use ftmb_runtime::packet::PortId;
 use rustix::io::Errno;
 
 use super::complaint::Complaint;
 use super::{DeviceSpec, MAX_FRAME, Port, PortError, PortStat, PortStatistics, Received, Sent};
+use crate::offload;
 use crate::uring::{EngineChoice, EngineKind, Messages, PacketSocket, Sends, Shape};
 use frame::NoFrame;
 
@@ -189,24 +189,15 @@ impl Port for DevicePort {
     }
 
     fn send(&mut self, frame: &Sent<'_>) -> Result<bool, PortError> {
-        let header = frame::header(frame.offload);
-        let head: &[u8] = if self.spec.offload() {
-            if frame::segments_exceed(frame.offload, frame.bytes, self.mtu) {
-                self.lose(PortStat::TooLong, "their segments are longer than the interface's MTU");
-                return Ok(true);
-            }
-            &header
-        } else {
-            if is_unfinished(frame.offload) {
-                self.lose(PortStat::Unfinished, "they are to be finished by an interface, and vnet=no says not to");
-                return Ok(true);
-            }
-            &[]
-        };
-        match self.engine.push(head, frame.bytes) {
-            Ok(()) => Ok(true),
-            Err(source) => Err(self.cannot_send(source)),
+        if !self.spec.offload() {
+            return self.send_finished(frame);
         }
+        if frame::segments_exceed(frame.offload, frame.bytes, self.mtu) {
+            self.lose(PortStat::TooLong, "their segments are longer than the interface's MTU");
+            return Ok(true);
+        }
+        let pushed = self.engine.push(&frame::header(frame.offload), frame.bytes);
+        pushed.map(|()| true).map_err(|source| self.cannot_send(source))
     }
 
     fn flush(&mut self) -> Result<(), PortError> {
@@ -257,6 +248,21 @@ impl Port for DevicePort {
 }
 
 impl DevicePort {
+    /// Does here what the sender left for an interface to do, and sends the frames that come of it.
+    fn send_finished(&mut self, frame: &Sent<'_>) -> Result<bool, PortError> {
+        let DevicePort { engine, scratch, .. } = self;
+        let mut pushed = Ok(());
+        let cut = offload::pieces(frame.bytes, frame.offload, scratch, |piece| {
+            if pushed.is_ok() {
+                pushed = engine.push(&[], piece);
+            }
+        });
+        if let Err(error) = cut {
+            self.lose(PortStat::Unfinished, &error.to_string());
+        }
+        pushed.map(|()| true).map_err(|source| self.cannot_send(source))
+    }
+
     fn is_gone(&self) -> PortError {
         PortError::InterfaceGone { interface: self.spec.interface().to_owned() }
     }
@@ -264,9 +270,4 @@ impl DevicePort {
     fn cannot_send(&self, source: std::io::Error) -> PortError {
         PortError::Interface { interface: self.spec.interface().to_owned(), doing: "send to", source }
     }
-}
-
-/// Whether an interface is to complete or to cut the frame.
-fn is_unfinished(offload: Offload) -> bool {
-    matches!(offload.checksum(), Checksum::Partial { .. }) || offload.segmentation().is_some()
 }

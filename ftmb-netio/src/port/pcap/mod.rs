@@ -4,6 +4,9 @@
 //! an error or a log is the frame that such a tool shows under that number. The file written grows by whole records in
 //! the order they were sent, so what a killed process leaves is a prefix of what it sent, the last record perhaps torn.
 //!
+//! What a frame leaves to its interface is not kept: a capture file has no place for it. A checksum is completed before the frame is
+//! written, so that the file can be played again; a packet that stands for several is written whole, since a file has no MTU.
+//!
 //! No `fsync`: what was flushed survives the death of this process, not that of the host.
 
 mod format;
@@ -12,6 +15,7 @@ mod lock;
 mod open;
 mod pacer;
 mod reader;
+mod stream;
 mod writer;
 
 #[cfg(test)]
@@ -22,11 +26,13 @@ use std::path::Path;
 use ftmb_runtime::packet::PortId;
 
 use super::{PcapSpec, Port, PortError, Received, Sent};
+use crate::offload::completed;
 use crate::uring::EngineChoice;
 
 pub(super) use format::PCAPNG;
 use input::Input;
 use lock::Lock;
+pub use stream::PcapStream;
 use writer::CaptureWriter;
 
 /// What happens to an output file that exists.
@@ -77,6 +83,8 @@ pub struct PcapPort {
     input: Option<Input>,
     output: Option<CaptureWriter>,
     discarding: bool,
+    /// Where checksums are completed.
+    scratch: Vec<u8>,
     /// Given back only once the files above are no longer used: fields are dropped in this order.
     _locks: [Option<Lock>; 2],
 }
@@ -92,7 +100,7 @@ impl PcapPort {
         let (reader, reading) = input.unzip();
         let (output, writing) = output.unzip();
         let input = reader.map(|reader| Input::new(reader, spec.pace()));
-        Ok(PcapPort { id, input, output, discarding: false, _locks: [reading, writing] })
+        Ok(PcapPort { id, input, output, discarding: false, scratch: Vec::new(), _locks: [reading, writing] })
     }
 
     /// How long the output file is, in bytes, once everything sent is flushed; 0 without one.
@@ -120,7 +128,11 @@ impl Port for PcapPort {
 
     fn send(&mut self, frame: &Sent<'_>) -> Result<bool, PortError> {
         match &mut self.output {
-            Some(output) => output.push(frame.arrival, frame.bytes),
+            Some(output) => {
+                // A checksum outside the frame cannot be completed; the frame itself is all there is to record.
+                let bytes = completed(frame.bytes, frame.offload, &mut self.scratch).unwrap_or(frame.bytes);
+                output.push(frame.arrival, bytes)
+            }
             None => {
                 if !std::mem::replace(&mut self.discarding, true) {
                     let input = self.input_path().map(|path| path.display().to_string());

@@ -41,8 +41,9 @@ impl DeviceSpec {
         DeviceSpec { promiscuous, ..self }
     }
 
-    /// Whether frames come and leave with offload metadata (`vnet`; they do unless said otherwise). Without it, a frame that its
-    /// sender left unfinished is dropped and counted; the sender's interface must have its offloads switched off.
+    /// Whether frames come and leave with offload metadata (`vnet`; they do unless said otherwise). Without it, a frame that comes
+    /// in unfinished by its sender is dropped and counted (the sender's interface must have its offloads switched off), and what
+    /// leaves is finished here.
     #[must_use]
     pub fn with_offload(self, offload: bool) -> DeviceSpec {
         DeviceSpec { offload, ..self }

@@ -2,6 +2,7 @@
 
 use std::fs::File;
 
+use ftmb_runtime::offload::Checksum;
 use proptest::prelude::*;
 
 use super::*;
@@ -33,6 +34,21 @@ fn a_frame_that_is_not_taken_is_offered_again_under_the_same_position() {
         assert_eq!(taken, numbered(&frames));
         assert!(offered > frames.len());
     }
+}
+
+#[test]
+fn a_partial_checksum_is_recorded_completed_and_one_outside_the_frame_is_left_alone() {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    let mut port = PcapPort::open(ID, &PcapSpec::writing(file.path()), &options(EngineChoice::Plain)).unwrap();
+    let bytes = [9, 9, 0x00, 0x10, 0x12, 0x34];
+    for start in [2, 50] {
+        let offload = Offload::new(Checksum::Partial { start, offset: 0 }, None);
+        assert!(port.send(&Sent { offload, ..sent(1, &bytes) }).unwrap());
+    }
+    port.flush().unwrap();
+    drop(port);
+    let frames = read_file(file.path(), EngineChoice::Plain).unwrap();
+    assert_eq!(frames, numbered(&[vec![9, 9, 0xed, 0xbb, 0x12, 0x34], bytes.to_vec()]));
 }
 
 #[test]
