@@ -11,9 +11,9 @@ mod ports;
 
 use std::cell::RefCell;
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use ftmb_runtime::worker::Polling;
+use ftmb_runtime::worker::{LINGER, Polling};
 use tracing::{info, warn};
 
 use crate::checkpoints::Checkpoints;
@@ -146,16 +146,21 @@ impl Gateway {
     fn serve(&mut self) -> Result<(), Error> {
         let record = self.record.clone();
         let mut sleeper = Sleeper::new();
-        let mut idle = 0;
+        // Who sends to a memory port rings; for the others it is worth while to stay awake a little.
+        let linger = if self.ports.wake_by().is_empty() { Duration::ZERO } else { LINGER };
+        let (mut idle, mut idle_since) = (0, Instant::now());
         while !self.done {
             if self.turn()? {
                 idle = 0;
                 continue;
             }
+            if idle == 0 {
+                idle_since = Instant::now();
+            }
             idle += 1;
             if self.config.polling == Polling::Dedicated || idle < SPINS {
                 std::hint::spin_loop();
-            } else if idle < YIELDS {
+            } else if idle < YIELDS || idle_since.elapsed() < linger {
                 std::thread::yield_now();
             } else {
                 let mut last_look = Ok(false);

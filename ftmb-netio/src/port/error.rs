@@ -208,7 +208,9 @@ pub enum PortError {
         source: io::Error,
     },
     /// Its frames are not Ethernet's.
-    #[error("{interface} is of hardware type {found}, expected 1 (ethernet): tunnels without ethernet frames cannot be ports")]
+    #[error(
+        "{interface} is of hardware type {found}, expected 1 (ethernet): tunnels without ethernet frames cannot be ports"
+    )]
     NotEthernet {
         /// The interface.
         interface: String,

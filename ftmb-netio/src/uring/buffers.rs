@@ -96,9 +96,8 @@ impl Buffers {
     pub(super) fn publish(&mut self) {
         // SAFETY: the tail is a u16 in the first entry of the mapping, aligned to two bytes; only we write it, and the kernel
         // reads it with acquire ordering. Test: as above.
-        let tail = unsafe {
-            &*BufRingEntry::tail(self.entries.base.as_ptr().cast::<BufRingEntry>()).cast::<AtomicU16>()
-        };
+        let tail =
+            unsafe { &*BufRingEntry::tail(self.entries.base.as_ptr().cast::<BufRingEntry>()).cast::<AtomicU16>() };
         // Release; pairs with the kernel's acquire load when it picks a buffer: it sees the entries below the tail.
         tail.store(self.tail, Ordering::Release);
     }

@@ -120,9 +120,7 @@ impl EngineChoice {
         look_up: impl FnOnce(&'static str) -> Option<OsString>,
     ) -> Result<(EngineChoice, String), EngineError> {
         match (self, (self == EngineChoice::Auto).then(|| look_up(variable)).flatten()) {
-            (EngineChoice::Auto, Some(name)) => {
-                Ok((name.to_string_lossy().parse()?, format!("{variable} says so")))
-            }
+            (EngineChoice::Auto, Some(name)) => Ok((name.to_string_lossy().parse()?, format!("{variable} says so"))),
             (asked, _) => Ok((asked, "asked for".to_owned())),
         }
     }

@@ -4,8 +4,8 @@
 
 use std::fmt;
 use std::io;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::ops::Range;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
@@ -72,9 +72,8 @@ impl PlainMessages {
         let (fd, count) = (self.fd.as_raw_fd(), limit.min(BATCH) as u32);
         // SAFETY: `count` headers, whose pointers and lengths were just set to disjoint parts of `bytes`; all of it outlives the
         // call. Test: `plain_and_ring_say_the_same`.
-        let received = unsafe {
-            libc::recvmmsg(fd, self.headers.as_mut_ptr(), count, libc::MSG_DONTWAIT, std::ptr::null_mut())
-        };
+        let received =
+            unsafe { libc::recvmmsg(fd, self.headers.as_mut_ptr(), count, libc::MSG_DONTWAIT, std::ptr::null_mut()) };
         usize::try_from(received).map_err(|_| last_errno())
     }
 
@@ -121,7 +120,7 @@ impl Messages for PlainMessages {
             let (controls, payloads) = rest.split_at_mut(control);
             let message = Message {
                 name: &names[..(header.msg_namelen as usize).min(name)],
-                control: &controls[..(header.msg_controllen as usize).min(control)],
+                control: controls.get(..header.msg_controllen as _).unwrap_or_default(),
                 payload: &mut payloads[..length.min(payload)],
                 truncated: header.msg_flags & libc::MSG_TRUNC != 0,
             };

@@ -35,7 +35,7 @@ impl Interface {
         // Any socket will do to ask by.
         let socket = std::os::unix::net::UnixDatagram::unbound()?;
         let ask = |request| ask(socket.as_fd(), name, request);
-        // SAFETY (these four): after its request succeeded, the kernel has filled this member, and every bit pattern is a value.
+        // SAFETY: after its request succeeded, the kernel has filled this member, and every bit pattern is a value of it. So below.
         let index = unsafe { ask(libc::SIOCGIFINDEX)?.ifr_ifru.ifru_ifindex } as u32;
         // SAFETY: as above.
         let flags = unsafe { ask(libc::SIOCGIFFLAGS)?.ifr_ifru.ifru_flags };

@@ -83,7 +83,8 @@ impl Sleeper {
         let Some(mut ring) = self.ring.take() else { return self.sleep_plainly(descriptors, timeout) };
         self.polls.resize(descriptors.len(), false);
         if !self.bell {
-            let entry = opcode::FutexWait::new(bell.as_ptr().cast_const(), expected.into(), u32::MAX.into(), FUTEX_FLAGS);
+            let entry =
+                opcode::FutexWait::new(bell.as_ptr().cast_const(), expected.into(), u32::MAX.into(), FUTEX_FLAGS);
             // SAFETY: the kernel reads the futex when the entry is submitted, which is below; afterwards it keeps a key, not the
             // address. If the submission fails, the ring is dropped with the entry. Test: `a_bell_or_a_frame_ends_a_sleep`.
             self.bell = unsafe { ring.submission().push(&entry.build().user_data(BELL)) }.is_ok();

@@ -21,13 +21,15 @@ impl Namespace {
         let mut sleeper = Command::new("unshare");
         let child = sleeper.args(["--net", "sleep", "600"]).stdin(Stdio::null()).spawn().expect("util-linux is there");
         let namespace = Namespace(child);
-        let (mine, deadline) = (std::fs::read_link("/proc/self/ns/net").unwrap(), Instant::now() + Duration::from_secs(10));
+        let (mine, deadline) =
+            (std::fs::read_link("/proc/self/ns/net").unwrap(), Instant::now() + Duration::from_secs(10));
         // The process starts in this namespace and leaves it when it gets to run.
         while std::fs::read_link(namespace.path()).is_ok_and(|path| path == mine) {
             assert!(Instant::now() < deadline, "skipped: this root may not make network namespaces");
             std::thread::sleep(Duration::from_millis(1));
         }
-        namespace.run(|| std::fs::write("/proc/sys/net/ipv6/conf/default/disable_ipv6", "1").expect("/proc is writable"));
+        namespace
+            .run(|| std::fs::write("/proc/sys/net/ipv6/conf/default/disable_ipv6", "1").expect("/proc is writable"));
         namespace.ip("link set lo up");
         Some(namespace)
     }
@@ -44,7 +46,8 @@ impl Namespace {
     /// Moves this thread into it, for good.
     pub(crate) fn enter(&self) {
         let namespace = File::open(self.path()).expect("its process is alive");
-        move_into_link_name_space(std::os::fd::AsFd::as_fd(&namespace), Some(LinkNameSpaceType::Network)).expect("root");
+        move_into_link_name_space(std::os::fd::AsFd::as_fd(&namespace), Some(LinkNameSpaceType::Network))
+            .expect("root");
     }
 
     /// Runs something in it, on a thread of its own.
@@ -68,13 +71,6 @@ impl Namespace {
         let run = || Command::new(program).args(words.split_whitespace()).output();
         let output = self.run(run).unwrap_or_else(|error| panic!("{program}: {error}"));
         assert!(output.status.success(), "{program} {words}: {}", String::from_utf8_lossy(&output.stderr));
-    }
-
-    /// A pair of connected interfaces in it, both up.
-    pub(crate) fn pair(&self, one: &str, other: &str) {
-        self.ip(&format!("link add {one} type veth peer name {other}"));
-        self.ip(&format!("link set {one} up"));
-        self.ip(&format!("link set {other} up"));
     }
 
     /// An interface of it, connected to one of `other`; both up, the other one with an address.

@@ -53,8 +53,10 @@ struct Beside {
 }
 
 fn beside(control: &[u8]) -> Beside {
-    let word = |at: usize| control.get(at..at + 4).map_or(0, |bytes| u32::from_ne_bytes(bytes.try_into().expect("4 bytes")));
-    let half = |at: usize| control.get(at..at + 2).map_or(0, |bytes| u16::from_ne_bytes(bytes.try_into().expect("2 bytes")));
+    let word =
+        |at: usize| control.get(at..at + 4).map_or(0, |bytes| u32::from_ne_bytes(bytes.try_into().expect("4 bytes")));
+    let half =
+        |at: usize| control.get(at..at + 2).map_or(0, |bytes| u16::from_ne_bytes(bytes.try_into().expect("2 bytes")));
     let level = word(size_of::<usize>()) as i32;
     let kind = word(size_of::<usize>() + 4) as i32;
     if control.len() < CMSG_HEAD + AUXDATA || level != libc::SOL_PACKET || kind != libc::PACKET_AUXDATA {
@@ -117,7 +119,9 @@ pub(super) fn segments_exceed(offload: Offload, bytes: &[u8], mtu: u32) -> bool 
     let Checksum::Partial { start, .. } = offload.checksum() else { return false };
     let start = usize::from(start);
     let transport = match cut.kind {
-        SegmentKind::Tcp4 | SegmentKind::Tcp6 => bytes.get(start + 12).map_or(20, |offset| usize::from(offset >> 4) * 4),
+        SegmentKind::Tcp4 | SegmentKind::Tcp6 => {
+            bytes.get(start + 12).map_or(20, |offset| usize::from(offset >> 4) * 4)
+        }
         SegmentKind::Udp => 8,
         // Cut into fragments that fit.
         _ => return false,

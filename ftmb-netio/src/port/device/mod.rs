@@ -133,7 +133,14 @@ impl DevicePort {
         if let Some(times) = self.lost.now() {
             let (interface, frames) = (self.spec.interface(), now.lost() - before.lost());
             let reason = now.reason.map(|errno| std::io::Error::from(errno).to_string());
-            tracing::warn!(interface, frames, times, reason, mtu = self.mtu, "frames could not be sent and are dropped");
+            tracing::warn!(
+                interface,
+                frames,
+                times,
+                reason,
+                mtu = self.mtu,
+                "frames could not be sent and are dropped"
+            );
         }
     }
 }
@@ -178,7 +185,11 @@ impl Port for DevicePort {
         for (stat, count, why) in [
             (PortStat::TooLong, too_long, "longer than 66 KiB"),
             (PortStat::Malformed, malformed, "too short for an ethernet header"),
-            (PortStat::Unfinished, unfinished, "their checksums are not complete, and vnet=no says not to pass that on"),
+            (
+                PortStat::Unfinished,
+                unfinished,
+                "their checksums are not complete, and vnet=no says not to pass that on",
+            ),
         ] {
             (0..count).for_each(|_| self.lose(stat, why));
         }
@@ -236,7 +247,12 @@ impl Port for DevicePort {
             && let Some(times) = self.lost.now()
         {
             let interface = self.spec.interface();
-            tracing::warn!(interface, frames = dropped, times, "the kernel dropped frames: they came faster than they are taken");
+            tracing::warn!(
+                interface,
+                frames = dropped,
+                times,
+                "the kernel dropped frames: they came faster than they are taken"
+            );
         }
         self.gone |= !self.socket.is_bound().unwrap_or(true);
         // It may have been changed.

@@ -36,7 +36,10 @@ fn a_device_has_an_interface_and_options_in_both_forms() {
     let eth0 = DeviceSpec::new("eth0").unwrap();
     assert_eq!(device("a=device:eth0"), eth0);
     assert_eq!(device("a=device:eth0,promiscuous=yes,vnet=yes"), eth0);
-    assert_eq!(device("a=device:eth0,promiscuous=no,vnet=no"), eth0.clone().with_promiscuous(false).with_offload(false));
+    assert_eq!(
+        device("a=device:eth0,promiscuous=no,vnet=no"),
+        eth0.clone().with_promiscuous(false).with_offload(false)
+    );
     for text in ["a=device:eth0", "a=device:eth0,promiscuous=no", "a=device:eth0,vnet=no"] {
         let port = parse(text).unwrap();
         assert_eq!(port.to_string(), text);
