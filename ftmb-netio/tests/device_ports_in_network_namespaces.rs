@@ -58,8 +58,7 @@ fn collect(port: &mut DevicePort, count: usize) -> Vec<(Offload, Vec<u8>)> {
 /// Two connected interfaces, `v0` and `v1`, both up.
 fn pair(namespace: &Namespace) {
     namespace.ip("link add v0 type veth peer name v1");
-    namespace.ip("link set v0 up");
-    namespace.ip("link set v1 up");
+    namespace.up(&["v0", "v1"]);
 }
 
 /// Runs a test in a new namespace with the pair `v0` - `v1`, once per engine.
@@ -231,19 +230,17 @@ fn a_link_may_go_down_and_come_up_again() {
         send(&mut one);
         assert_eq!(one.statistics().get(PortStat::LinkDown), 1);
         other.receive(0, 64, &mut |_| true).unwrap();
-        namespace.ip("link set v1 up");
-        namespace.ip("link set v0 up");
-        // What is sent before the kernel has noticed the carrier is lost as on a cable; so more than once.
+        namespace.up(&["v0", "v1"]);
+        send(&mut one);
+        let mut source = 0;
         let deadline = Instant::now() + Duration::from_secs(10);
-        let (mut seen, mut source) = (0, 0);
-        while seen == 0 {
+        while source == 0 {
             assert!(Instant::now() < deadline, "nothing comes after the link came up again");
-            send(&mut one);
             let take = &mut |frame: Received<'_>| {
                 source = frame.source;
                 true
             };
-            seen = other.receive(0, 64, take).unwrap();
+            other.receive(0, 64, take).unwrap();
         }
         assert!(source > 1, "positions go on");
         assert_eq!(one.statistics().lost(), 1, "{:?}", one);
@@ -257,7 +254,7 @@ fn an_interface_that_is_down_at_first_may_come_up_later_and_a_deleted_one_ends_t
         namespace.ip("link set v1 down");
         let (mut one, mut other) = (open("v0", engine), open("v1", engine));
         other.receive(0, 64, &mut |_| true).unwrap();
-        namespace.ip("link set v1 up");
+        namespace.up(&["v0", "v1"]);
         let bytes = frame(&[], 100, 0);
         one.send(&sent(Offload::default(), &bytes)).unwrap();
         one.flush().unwrap();

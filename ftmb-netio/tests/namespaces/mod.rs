@@ -61,24 +61,33 @@ impl Namespace {
         })
     }
 
-    /// `ip` with these words, in it.
-    pub(crate) fn ip(&self, words: &str) {
-        self.command("ip", words);
+    /// `ip` with these words, in it; it must succeed. Returns what it prints.
+    pub(crate) fn ip(&self, words: &str) -> String {
+        let run = || Command::new("ip").args(words.split_whitespace()).output();
+        let output = self.run(run).expect("iproute2 is there");
+        assert!(output.status.success(), "ip {words}: {}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8_lossy(&output.stdout).into_owned()
     }
 
-    /// A command with these words, in it; it must succeed.
-    pub(crate) fn command(&self, program: &str, words: &str) {
-        let run = || Command::new(program).args(words.split_whitespace()).output();
-        let output = self.run(run).unwrap_or_else(|error| panic!("{program}: {error}"));
-        assert!(output.status.success(), "{program} {words}: {}", String::from_utf8_lossy(&output.stderr));
+    /// Switches interfaces on, and waits until the kernel has noticed that there is a carrier: what is sent before that is lost,
+    /// as on a cable.
+    pub(crate) fn up(&self, interfaces: &[&str]) {
+        for interface in interfaces {
+            self.ip(&format!("link set {interface} up"));
+        }
+        let deadline = Instant::now() + Duration::from_secs(10);
+        while !interfaces.iter().all(|interface| self.ip(&format!("link show {interface}")).contains("state UP")) {
+            assert!(Instant::now() < deadline, "no carrier");
+            std::thread::sleep(Duration::from_millis(5));
+        }
     }
 
     /// An interface of it, connected to one of `other`; both up, the other one with an address.
     pub(crate) fn connect(&self, here: &str, other: &Namespace, there: &str, address: &str) {
         self.ip(&format!("link add {here} type veth peer name {there} netns {}", other.id()));
-        self.ip(&format!("link set {here} up"));
         other.ip(&format!("addr add {address} dev {there}"));
         other.ip(&format!("link set {there} up"));
+        self.up(&[here]);
     }
 }
 
