@@ -1,7 +1,7 @@
-//! A tracked concurrent map under the names and in the shape of the crate `dashmap`, of which nothing is linked.
+//! A tracked concurrent map and set under the names and in the shape of the crate `dashmap`, of which nothing is linked.
 //!
 //! Changing `use dashmap::` to `use ftmb::dashmap::` is the port of a file. In the fields of a `#[ftmb::shared]` struct and in
-//! `#[ftmb::middlebox]` code `DashMap` means this one in any case.
+//! `#[ftmb::middlebox]` code `DashMap` and `DashSet` mean these in any case.
 //!
 //! Invariant: every access is a section of one shard, a variable of its own; see
 //! [`ShardedMap`](ftmb_runtime::collections::ShardedMap) for what it keeps and what is missing.
@@ -19,7 +19,30 @@
 //! ```
 
 pub use ftmb_runtime::collections::ShardedMap as DashMap;
+pub use ftmb_runtime::collections::ShardedSet as DashSet;
 pub use ftmb_runtime::collections::sharded_map::{Entry, OccupiedEntry, VacantEntry};
+
+/// What `try_get` finds.
+pub mod try_result {
+    pub use ftmb_runtime::collections::sharded_map::TryResult;
+}
+
+/// Elements in the section of their shard.
+pub mod setref {
+    /// Of one key.
+    pub mod one {
+        pub use ftmb_runtime::collections::sharded_set::Element as Ref;
+    }
+    /// That an iterator came by.
+    pub mod multiple {
+        pub use ftmb_runtime::collections::sharded_set::ElementMulti as RefMulti;
+    }
+}
+
+/// Iterators of sets.
+pub mod iter_set {
+    pub use ftmb_runtime::collections::sharded_set::{IntoIter as OwningIter, Iter};
+}
 
 /// Iterators.
 pub mod iter {

@@ -1,6 +1,8 @@
 //! Multi-core packet processing that survives the loss of its process.
 //!
-//! See the README for the two commands, and [`App`] for where a program starts.
+//! See the README for the two commands, and [`App`] for where a program starts. Code that exists is ported by one attribute on its module
+//! ([`instrument`](macro@instrument)), or, in files, by its imports ([`std`](mod@std), [`parking_lot`], [`dashmap`], [`hashbrown`]) and
+//! attributes; `docs/PORTING.md` shows how.
 
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]
@@ -60,6 +62,7 @@ struct Readme;
 
 // So is that of the guides.
 #[cfg(doctest)]
+#[doc = include_str!("../docs/PORTING.md")]
 #[doc = include_str!("../docs/TESTING.md")]
 #[doc = include_str!("../docs/EXPANSION.md")]
 struct Guides;

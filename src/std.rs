@@ -1,16 +1,19 @@
 //! The parts of std that hold or choose shared state, tracked: same names, same shapes.
 //!
-//! For code in files, where no attribute reaches the imports, changing `use std::` to `use ftmb::std::` is the port; the
-//! struct and its `impl` blocks take [`#[ftmb::shared]`](crate::shared) and [`#[ftmb::middlebox]`](crate::middlebox).
+//! For code in files, where no attribute reaches the imports, changing `use std::` to `use ftmb::std::` is the port of the
+//! imports (modules of std that are pure, such as `fmt` and `net`, are here as they are); the structs and their `impl` blocks
+//! take [`#[ftmb::shared]`](crate::shared) and [`#[ftmb::middlebox]`](crate::middlebox). `docs/PORTING.md` goes through it.
 //!
 //! Invariant: whatever is here replays; what is missing does not, or saves no state:
 //!
 //! | missing | why | instead |
 //! | --- | --- | --- |
 //! | `sync::{mpsc, Condvar, Barrier}` | which core comes first, or wakes, is not recorded | a `Mutex<VecDeque<_>>` that `tick` looks at |
-//! | `sync::{Once, OnceLock, LazyLock}` | who initialises is not recorded | compute in the constructor, or `Mutex<Option<_>>` |
+//! | `sync::{Once, OnceLock, LazyLock}` | who initialises is not recorded | compute in the constructor, or `Mutex<Option<_>>`; std's own for a constant, or for what `main` sets before the group starts |
 //! | `sync::Weak`, `atomic::AtomicPtr` | an address means nothing in the next process | an index or key |
 //! | `collections::BinaryHeap`, `LinkedList` | their shape is not saved | `BTreeMap`, `VecDeque` |
+//! | `fs`, `env`, `io`, `process`, `thread`, `net::{TcpStream, UdpSocket, ..}` | the next process would see something else | packets, `control`, the `[middlebox]` table of the configuration |
+//! | `rc`, `cell`, `pin`, `ptr`, `task` | no state that a checkpoint could hold | ids, locks; std's own for what lives within one packet |
 //! | `collections::hash_map::{RandomState, DefaultHasher}` | ftmb's maps bring their own seed | nothing |
 //!
 //! ```
@@ -39,6 +42,40 @@
 //! }
 //! # let _ = Table::new();
 //! ```
+
+#[doc(no_inline)]
+pub use ::std::{
+    array, ascii, borrow, boxed, char, clone, cmp, convert, default, error, f32, f64, fmt, iter, marker, mem, num, ops,
+    option, result, slice, str, string, vec,
+};
+
+/// Hashing whose result is the same in every process: std's without `RandomState`, which is seeded anew by each.
+///
+/// ```
+/// use ftmb::std::hash::{Hash, Hasher};
+/// #[derive(Default)]
+/// struct Sum(u64);
+/// impl Hasher for Sum {
+///     fn write(&mut self, bytes: &[u8]) { self.0 += bytes.iter().map(|b| u64::from(*b)).sum::<u64>() }
+///     fn finish(&self) -> u64 { self.0 }
+/// }
+/// let mut sum = Sum::default();
+/// [1_u8, 2].hash(&mut sum);
+/// assert!(sum.finish() >= 3);
+/// ```
+pub mod hash {
+    pub use ::std::hash::{BuildHasher, BuildHasherDefault, Hash, Hasher};
+}
+
+/// Addresses; no sockets, which packet code must not use.
+///
+/// ```
+/// use ftmb::std::net::{IpAddr, Ipv4Addr, SocketAddr};
+/// assert_eq!(SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 53).to_string(), "127.0.0.1:53");
+/// ```
+pub mod net {
+    pub use ::std::net::{AddrParseError, IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6};
+}
 
 /// Collections that save only what changed, or save as a whole, and behave the same after a restore.
 ///
@@ -70,7 +107,7 @@ pub mod sync {
 
     /// Tracked atomics: each access is a section of its own.
     pub mod atomic {
-        pub use ::std::sync::atomic::Ordering;
+        pub use ::std::sync::atomic::{Ordering, compiler_fence, fence};
         pub use ftmb_runtime::sync::{
             AtomicBool, AtomicI8, AtomicI16, AtomicI32, AtomicI64, AtomicIsize, AtomicU8, AtomicU16, AtomicU32,
             AtomicU64, AtomicUsize,

@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
+use ftmb::dashmap::{DashSet, try_result::TryResult};
 use ftmb::prelude::*;
 use ftmb::testing::{Input, assert_recoverable};
 
@@ -58,6 +59,7 @@ impl Table {
 #[ftmb::shared]
 struct Ported {
     table: Table,
+    seen: DashSet<u8>,
     rules: parking_lot::RwLock<BTreeMap<u8, u64>>,
     pairs: Vec<parking_lot::Mutex<(u64, u64)>>,
     maybe: Option<Box<parking_lot::RwLock<hashbrown::HashMap<u8, u64>>>>,
@@ -68,6 +70,7 @@ impl Ported {
     fn new() -> Self {
         Self {
             table: Table::new(),
+            seen: DashSet::with_capacity(64),
             rules: parking_lot::RwLock::new(BTreeMap::from([(0, 1)])),
             pairs: (0..2).map(|n| parking_lot::Mutex::new((n, n))).collect(),
             maybe: Some(Box::new(parking_lot::RwLock::new(hashbrown::HashMap::new()))),
@@ -95,6 +98,18 @@ impl Middlebox for Ported {
         match self.pairs[0].try_lock() {
             Some(pair) => mixed ^= pair.1,
             None => mixed = !mixed,
+        }
+        mixed ^= match self.table.flows.try_get(&u32::from(byte % 24)) {
+            TryResult::Present(flow) => flow.packets,
+            TryResult::Absent => 5,
+            TryResult::Locked => 6,
+        };
+        if let Some(mut flow) = self.table.flows.try_get_mut(&u32::from(byte % 23)).try_unwrap() {
+            flow.packets ^= 1;
+        }
+        if self.seen.insert(byte) && byte.is_multiple_of(7) {
+            mixed = self.seen.iter().fold(mixed, |mixed, seen| mixed.wrapping_mul(5) ^ u64::from(*seen));
+            self.seen.retain(|seen| !seen.is_multiple_of(3));
         }
         if byte.is_multiple_of(9) {
             for flow in &self.table.flows {

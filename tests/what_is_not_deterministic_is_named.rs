@@ -133,7 +133,8 @@ fn an_unordered_iteration_is_named() {
 fn an_untracked_static_is_named() {
     static COUNT: AtomicU64 = AtomicU64::new(0);
     let leak: Leak = |_, _| COUNT.fetch_add(1, Ordering::SeqCst);
-    let words = ["on 1 core", "output 1 of core 0", "likely cause: an untracked `static`", "help: make it a field"];
+    let words =
+        ["on 1 core", "output 1 of core 0", "likely cause: an untracked `static`", "help: put `#[ftmb::shared]` on"];
     assert_says(&report(move || Leaky::new(leak)), &words);
 }
 

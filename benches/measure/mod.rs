@@ -20,6 +20,8 @@ pub(crate) struct Arguments {
     pub(crate) flows: Option<u32>,
     /// Packets of this size only, for benchmarks that have packets.
     pub(crate) bytes: Option<usize>,
+    /// Length of a measurement, for benchmarks that take time.
+    pub(crate) seconds: Option<u64>,
     /// Run by `cargo test`: show that it works, measure nothing.
     pub(crate) smoke: bool,
 }
@@ -27,7 +29,8 @@ pub(crate) struct Arguments {
 impl Arguments {
     /// Reads the arguments; anything that is not understood ends the process with a usage line. `--bench` is what cargo passes.
     pub(crate) fn parse(rounds: usize) -> Arguments {
-        let mut arguments = Arguments { json: false, rounds, only: None, flows: None, bytes: None, smoke: true };
+        let mut arguments =
+            Arguments { json: false, rounds, only: None, flows: None, bytes: None, seconds: None, smoke: true };
         let mut words = std::env::args().skip(1);
         while let Some(word) = words.next() {
             match word.as_str() {
@@ -43,6 +46,10 @@ impl Arguments {
                 },
                 "--bytes" => match words.next().and_then(|number| number.parse().ok()) {
                     bytes @ Some(64..=1500) => arguments.bytes = bytes,
+                    _ => usage(&word),
+                },
+                "--seconds" => match words.next().and_then(|number| number.parse().ok()) {
+                    seconds @ Some(1..=3600) => arguments.seconds = seconds,
                     _ => usage(&word),
                 },
                 "--only" => arguments.only = Some(words.next().unwrap_or_else(|| usage(&word))),
@@ -63,7 +70,8 @@ impl Arguments {
 
 fn usage(word: &str) -> ! {
     eprintln!(
-        "`{word}`: expected --json, --rounds NUMBER, --flows 1000..=100000, --bytes 64..=1500 or --only PART-OF-A-NAME"
+        "`{word}`: expected --json, --rounds NUMBER, --flows 1000..=100000, --bytes 64..=1500, --seconds 1..=3600 or \
+         --only PART-OF-A-NAME"
     );
     std::process::exit(2)
 }
@@ -160,6 +168,7 @@ impl std::fmt::Display for Lines {
 const FAR: f64 = 120.0;
 
 /// Sleeps in small steps until `done`, or panics after ten seconds: a benchmark that hangs says nothing.
+#[allow(dead_code, reason = "not every benchmark waits")]
 pub(crate) fn wait_for(what: &str, mut done: impl FnMut() -> bool) {
     let start = Instant::now();
     while !done() {

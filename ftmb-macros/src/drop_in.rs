@@ -1,7 +1,7 @@
 //! Names of `parking_lot`, `dashmap` and `hashbrown` in the tokens of an item: replaced by ftmb's types of the same shape.
 //!
 //! Invariant: std's types are told by the compiler, through the traits of `ftmb_runtime::annotate`; those of other crates
-//! would have to be linked for that, so they are told by their names: by the crate's, by `DashMap`, and, with
+//! would have to be linked for that, so they are told by their names: by the crate's, by `DashMap` and `DashSet`, and, with
 //! `locks = "parking_lot"`, by the locks' own. A name that ftmb has nothing for is refused, never passed over.
 //!
 //! ```text
@@ -20,7 +20,21 @@ use crate::options::Options;
 /// Crates whose paths are replaced, and what there is of each.
 const CRATES: &[(&str, &[&str])] = &[
     ("parking_lot", LOCKS),
-    ("dashmap", &["DashMap", "Entry", "OccupiedEntry", "VacantEntry", "mapref", "iter"]),
+    (
+        "dashmap",
+        &[
+            "DashMap",
+            "DashSet",
+            "Entry",
+            "OccupiedEntry",
+            "VacantEntry",
+            "mapref",
+            "setref",
+            "try_result",
+            "iter",
+            "iter_set",
+        ],
+    ),
     ("hashbrown", &["HashMap", "HashSet", "hash_map"]),
 ];
 
@@ -57,7 +71,6 @@ const MISSING: &[(&str, &str, &str)] = &[
     ),
     ("FairMutex", "the order of cores is recorded as it comes", "use a `Mutex`"),
     ("Once", "which core comes first is not recorded", "compute the value in the constructor"),
-    ("DashSet", "ftmb has no concurrent set", "use a `DashMap<K, ()>`"),
     ("ReadOnlyView", "it is read without sections", "use the map itself, or a `#[ftmb(config)]` field"),
     ("HashTable", "it has no keys by which entries could be saved", "use a `HashMap`"),
 ];
@@ -146,7 +159,7 @@ impl<'a> DropIn<'a> {
             } else {
                 self.refuse(first, next);
             }
-        } else if name == "DashMap" {
+        } else if name == "DashMap" || name == "DashSet" {
             let private = self.private(first);
             replaced.extend(quote_spanned!(first.span()=> #private dashmap::));
             self.bare.push(first.clone());

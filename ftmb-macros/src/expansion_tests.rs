@@ -123,6 +123,8 @@ fn a_guard_lives_as_long_as_what_is_lent_or_ends_before_the_field_is_touched_aga
         middlebox(quote! {
             for name in self.names.iter() { count(name); }
             for name in self.names.iter() { self.total += 1; }
+            for name in &mut self.names { self.total += 1; }
+            if let Some(largest) = self.sizes.iter().copied().max() { self.total = largest; }
             self.names.pop().map(|last| self.names.push(last));
             write!(self.log, "{}", self.log.len());
             match self.mode { Mode::Idle => self.mode = Mode::Busy, _ => {} }

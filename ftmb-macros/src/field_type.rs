@@ -12,16 +12,17 @@ use crate::errors::Errors;
 
 /// Refuses types that no replica can restore, wherever they occur in `ty`.
 pub(crate) fn refuse_unrestorable(ty: &Type, field: &str, errors: &Errors) {
-    Refusal { holder: format!("the field `{field}`"), errors }.visit_type(ty);
+    Refusal { holder: format!("the field `{field}`"), is_static: false, errors }.visit_type(ty);
 }
 
 /// As [`refuse_unrestorable`], for the type of a `static`.
 pub(crate) fn refuse_unrestorable_static(ty: &Type, name: &str, errors: &Errors) {
-    Refusal { holder: format!("the static `{name}`"), errors }.visit_type(ty);
+    Refusal { holder: format!("the static `{name}`"), is_static: true, errors }.visit_type(ty);
 }
 
 struct Refusal<'a> {
     holder: String,
+    is_static: bool,
     errors: &'a Errors,
 }
 
@@ -41,7 +42,13 @@ impl<'ast> Visit<'ast> for Refusal<'_> {
             Type::FnPtr(_) => {
                 self.refuse(ty, "a function pointer", ADDRESS, "hold an enum that says which function to call");
             }
-            Type::TraitObject(_) => self.refuse(ty, "a trait object", CODE, "hold an enum of the possible types"),
+            Type::TraitObject(_) => self.refuse(
+                ty,
+                "a trait object",
+                CODE,
+                "hold an enum of the possible types; if the trait requires `ftmb::sync::Shared`, a field of a shared struct \
+                 may hold it outside of locks, marked `#[ftmb(shared)]`",
+            ),
             _ => visit::visit_type(self, ty),
         }
     }
@@ -65,7 +72,12 @@ impl<'ast> Visit<'ast> for Refusal<'_> {
                 &segment.ident,
                 &format!("a `{name}`"),
                 "which core comes first is not recorded, and replay could choose another one",
-                "compute the value in the constructor, or use a `Mutex<Option<_>>`",
+                if self.is_static {
+                    "compute the value in the constructor, or use a `Mutex<Option<_>>`; what `main` sets before the group \
+                     starts, always to the same, needs no attribute (in an instrumented module: `#[ftmb(skip)]`)"
+                } else {
+                    "compute the value in the constructor, or use a `Mutex<Option<_>>`"
+                },
             ),
             "Condvar" | "Barrier" => self.refuse(
                 &segment.ident,

@@ -72,19 +72,21 @@ use proc_macro::TokenStream;
 /// std::collections::HashMap, inside a lock or bare       ftmb's HashMap, which tracks changed entries
 /// #[ftmb(per_core)]                                      PerCore: one clone a core
 /// #[ftmb(config)]                                        as written; never changes after construction
+/// #[ftmb(shared)]                                        as written: a type parameter or trait object that is shared state,
+///                                                        such as `P` or `Box<dyn Policy>` with `trait Policy: ftmb::sync::Shared`
 /// ```
 ///
 /// Types of other crates cannot be told by the compiler without being linked, so they are told by their names:
 ///
 /// ```text
 /// parking_lot::Mutex, parking_lot::RwLock                the tracked lock with parking_lot's API
-/// dashmap::DashMap, DashMap                              ftmb's concurrent map with dashmap's API
+/// dashmap::{DashMap, DashSet}, DashMap, DashSet          ftmb's concurrent map and set with dashmap's API
 /// hashbrown::HashMap, hashbrown::HashSet                 ftmb's map and set
 /// Mutex, RwLock with `locks = "parking_lot"`             parking_lot's; std's are written `std::sync::Mutex` then
 /// ```
 ///
 /// The struct may have named fields, numbered ones or none, and may be a field of another shared struct. Type parameters
-/// that a shared field uses are required to be `State`.
+/// that a shared field uses are required to be `State`, unless the field is marked `#[ftmb(shared)]`.
 ///
 /// On a `static` whose type is one of the first three lines, or a shared struct, it makes each *instance* of a middlebox have
 /// a copy of its own, registered and saved like fields:
@@ -97,7 +99,8 @@ use proc_macro::TokenStream;
 /// ```
 ///
 /// The initialiser is evaluated for each instance, before the middlebox is constructed, and need not be constant. Outside
-/// of an instance's code a use panics. Two statics of one module cannot have the same name, even inside of functions.
+/// of an instance's code a use panics, except in unit tests (`cfg(test)` of the crate that declares it), where it is one copy for the
+/// process, as without ftmb. Two statics of one module cannot have the same name, even inside of functions.
 ///
 /// Options: `crate = path`, where `path` leads to
 /// the facade if it is not called `ftmb`; `locks = "parking_lot"`.
@@ -116,8 +119,10 @@ pub fn shared(arguments: TokenStream, item: TokenStream) -> TokenStream {
 /// A field of a `Copy` type is read by value. A field of another type is reached through a guard that lives as long as the
 /// chain of calls (`self.names.iter().count()`). Where the chain's result borrows from the field
 /// (`for name in self.names.iter()`, `match self.last.as_deref()`), the guard lives to the end of the statement or body, if
-/// nothing in there touches the field again and the body no shared state at all; otherwise the borrow checker refuses it:
-/// clone what has to stay. Arguments and indices that may touch state are evaluated before the guard begins, so
+/// nothing in there touches the field again and the body no shared state at all. A body that touches shared state gets a copy
+/// of the field it goes through or looks at (`for name in &self.names { self.total += 1 }`), if that is `Clone` and not changed
+/// through the loan: no section may span other accesses. What remains is refused, by ftmb or the borrow checker: clone what
+/// has to stay. Arguments and indices that may touch state are evaluated before the guard begins, so
 /// `self.v.push(self.v.len())` does not wait for itself. What would (a `match` on a field that is not `Copy` and is assigned
 /// in an arm, a lock taken in the head of an `if let` and again in its body) does not compile; what the tokens cannot show
 /// panics and names both places.
@@ -131,7 +136,7 @@ pub fn shared(arguments: TokenStream, item: TokenStream) -> TokenStream {
 ///
 /// ```text
 /// Instant::now(), SystemTime::now()                      the packet's arrival; so is what elapsed() counts from
-/// rand::random(), rand::rng(), thread_rng()              the core's own generator
+/// rand::random(), rand::rng(), thread_rng()              the core's own generator; refused in constructors
 /// fastrand::{bool, u8 .. u64, usize, f64, char, choice, shuffle, fill, ..}     likewise
 /// HashMap::new() and friends, types HashMap<K, V>        ftmb's map, whose order is the same in replay; not in constructors
 /// thread::current().id()                                 the core
@@ -143,7 +148,8 @@ pub fn shared(arguments: TokenStream, item: TokenStream) -> TokenStream {
 /// macros that ftmb does not know. `unsafe` is refused unless the function, statement, block or `impl` carries
 /// `#[ftmb(allow(unsafe))]`, which vouches that it touches no shared state and no address shows.
 ///
-/// Functions are recognised by the last segments of their path (`fs::read`, `std::fs::read`), types by the compiler. A path that
+/// Functions are recognised by the last segments of their path (`fs::read`, `std::fs::read`), types by the compiler; `rng()` and
+/// `random()` by their bare names are refused, since they may be `rand`'s. A path that
 /// begins with `crate`, `self` or `super` is never taken for std's. Out of reach is what the block only calls: a function
 /// elsewhere that reads a clock is found when replay differs, not before.
 #[proc_macro_attribute]
@@ -173,7 +179,7 @@ pub fn middlebox(arguments: TokenStream, item: TokenStream) -> TokenStream {
 /// it brings in still gets the right type if it is std's lock or map in a field or static, since those are mapped where they
 /// are compiled; where it is not, the types do not fit and the compiler says so.
 ///
-/// `#[ftmb(skip)]` leaves an item as it is; so do `#[cfg(test)]` and `#[test]`. `#[ftmb(config)]` and `#[ftmb(per_core)]` on
+/// `#[ftmb(skip)]` leaves an item as it is; so do `#[cfg(test)]` and `#[test]`. `#[ftmb(config)]`, `#[ftmb(per_core)]` and `#[ftmb(shared)]` on
 /// fields mean what they mean in `#[ftmb::shared]`; without them each plain field of a shared struct is a tracked cell.
 /// A plain field is touched by the methods of its own struct only. What item macros define, and literals in the arguments of
 /// macros, are not seen. `mod name;` is refused: an attribute does not see the

@@ -162,21 +162,51 @@ impl SystemTime {
     pub fn elapsed(&self) -> Result<Duration, SystemTimeError> {
         SystemTime::now().duration_since(*self)
     }
+
+    /// The moment that much later, if there is one.
+    ///
+    /// ```
+    /// use ftmb_runtime::time::SystemTime;
+    /// use std::time::Duration;
+    /// let later = SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(1)).unwrap();
+    /// assert_eq!(later.checked_sub(Duration::from_secs(1)), Some(SystemTime::UNIX_EPOCH));
+    /// assert_eq!(later.checked_add(Duration::MAX), None);
+    /// ```
+    #[must_use]
+    pub fn checked_add(&self, by: Duration) -> Option<SystemTime> {
+        self.0.checked_add(i64::try_from(by.as_nanos()).ok()?).map(SystemTime)
+    }
+
+    /// The moment that much earlier, if there is one. See [`checked_add`](Self::checked_add).
+    #[must_use]
+    pub fn checked_sub(&self, by: Duration) -> Option<SystemTime> {
+        self.0.checked_sub(i64::try_from(by.as_nanos()).ok()?).map(SystemTime)
+    }
 }
 
 impl Add<Duration> for SystemTime {
     type Output = SystemTime;
     fn add(self, by: Duration) -> SystemTime {
-        let by = i64::try_from(by.as_nanos()).ok();
-        SystemTime(by.and_then(|by| self.0.checked_add(by)).expect("overflow when adding a duration to a time"))
+        self.checked_add(by).expect("overflow when adding a duration to a time")
+    }
+}
+
+impl AddAssign<Duration> for SystemTime {
+    fn add_assign(&mut self, by: Duration) {
+        *self = *self + by;
     }
 }
 
 impl Sub<Duration> for SystemTime {
     type Output = SystemTime;
     fn sub(self, by: Duration) -> SystemTime {
-        let by = i64::try_from(by.as_nanos()).ok();
-        SystemTime(by.and_then(|by| self.0.checked_sub(by)).expect("overflow when subtracting a duration from a time"))
+        self.checked_sub(by).expect("overflow when subtracting a duration from a time")
+    }
+}
+
+impl SubAssign<Duration> for SystemTime {
+    fn sub_assign(&mut self, by: Duration) {
+        *self = *self - by;
     }
 }
 

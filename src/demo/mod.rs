@@ -68,7 +68,8 @@ fn with_memory_ports(config: Config, names: Vec<String>) -> Result<Config> {
     Ok(config.with_ports(ports)?)
 }
 
-/// A middlebox without a scenario gets the ports of the configuration; if there are none, those that its constructor asks for.
+/// A middlebox without a scenario gets the ports of the configuration; if there are none, those that its constructor asks for; if it
+/// asks for none, two: it will know them by their numbers.
 fn generic(config: Config, layout: &dyn Fn(&Config) -> Result<u64>) -> Result<(Config, Box<dyn Scenario>)> {
     let mut names: Vec<String> = config.ports().iter().map(|port| port.name().to_owned()).collect();
     let mut config = with_memory_ports(config, names.clone())?;
@@ -84,7 +85,7 @@ fn generic(config: Config, layout: &dyn Fn(&Config) -> Result<u64>) -> Result<(C
         config = with_memory_ports(config, names.clone())?;
     }
     if names.is_empty() {
-        names.push("port".into());
+        names = vec!["inside".into(), "outside".into()];
         config = with_memory_ports(config, names.clone())?;
     }
     Ok((config, Box::new(Generic::new(names))))
@@ -135,6 +136,6 @@ mod tests {
         let layout = |_: &Config| Err(Error::Construction("no rules".into()));
         assert!(matches!(generic(config(), &layout), Err(Error::Construction(_))));
         let (config, scenario) = generic(self::config(), &|_| Ok(0)).expect("needs no ports");
-        assert_eq!((config.ports().len(), scenario.ports().len()), (1, 1));
+        assert_eq!((config.ports().len(), scenario.ports().len()), (2, 2), "it knows them by number");
     }
 }

@@ -115,6 +115,10 @@ impl Report {
         if self.unfinished {
             remark("not everything that was sent had been processed when the waiting ended".into());
         }
+        if self.findings.released == 0 && self.packets_in != 0 {
+            remark("nothing was released, so nothing was checked: the middlebox dropped every packet, or sent it to a port that the \
+                    group does not have (FTMB_LOG=warn tells)".into());
+        }
         for finding in &self.findings.told {
             remark(finding.clone());
         }
@@ -189,6 +193,13 @@ mod tests {
         assert!(text.contains("log bytes per packet (determinants)        8.0\n"), "{text}");
         assert!(text.contains("recovery (detection to first new output)  4.20 ms"), "{text}");
         assert!(report().verdict().is_ok());
+    }
+
+    #[test]
+    fn a_run_that_released_nothing_says_that_it_checked_nothing() {
+        let nothing = Report { findings: Findings::default(), ..report() };
+        assert!(nothing.text().contains("nothing was released, so nothing was checked"), "{}", nothing.text());
+        assert!(!report().text().contains("nothing was released"));
     }
 
     #[test]

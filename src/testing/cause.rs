@@ -39,17 +39,17 @@ impl fmt::Display for Cause {
             Cause::Static => (
                 "an untracked `static`",
                 "the value goes on from one run to the next instead of starting anew",
-                "make it a field of the `#[ftmb::shared]` struct",
+                "put `#[ftmb::shared]` on the static, or make it a field of the `#[ftmb::shared]` struct",
             ),
             Cause::Hidden => (
                 "an untracked `static` or `thread_local!`, or state that its `State` implementation does not save",
                 "replay agrees from the start, but not from a checkpoint, which lacks something",
-                "make it a field of the `#[ftmb::shared]` struct",
+                "put `#[ftmb::shared]` on the static, or make it a field of the `#[ftmb::shared]` struct",
             ),
             Cause::Untracked => (
                 "an untracked `static`, or a lock or atomic of a library, that the cores share",
                 "replay agrees on one core, but not on several",
-                "make it a field of the `#[ftmb::shared]` struct",
+                "put `#[ftmb::shared]` on the static, or make it a field of the `#[ftmb::shared]` struct",
             ),
             Cause::Unknown => (
                 "not recognised; most often an unordered iteration (a `HashMap` of std), an untracked `static`, a real \

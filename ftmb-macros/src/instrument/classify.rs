@@ -3,7 +3,7 @@
 //! Invariant: the rule is fixed and looks at the module alone:
 //!
 //! 1. A struct that holds a lock or an atomic, directly, in a container, through an alias or another such struct of the
-//!    module, or that implements `Middlebox` or has `#[ftmb::shared]` already, is shared state.
+//!    module, or a field marked `#[ftmb(shared)]`, or that implements `Middlebox` or has `#[ftmb::shared]` already, is shared state.
 //! 2. A `static` whose type holds one is shared.
 //! 3. Any other struct or enum that is named in a field of 1 (but for `#[ftmb(config)]` fields) or in a type of 2, or in
 //!    a field of such data, is data: `State`.
@@ -79,24 +79,24 @@ impl Node {
     fn add(&mut self, fields: &Fields, scope: &Scope) {
         for field in fields {
             let mentions = Mentions::of(&field.ty, scope);
-            if !is_config(&field.attrs) {
+            if !has_role(&field.attrs, "config") {
                 self.tracked.extend(mentions.names.iter().cloned());
             }
             self.mentions.extend(mentions.names);
-            self.holds_lock |= mentions.holds_lock;
+            self.holds_lock |= mentions.holds_lock || has_role(&field.attrs, "shared");
         }
     }
 }
 
-fn is_config(attributes: &[Attribute]) -> bool {
+fn has_role(attributes: &[Attribute], role: &str) -> bool {
     attributes.iter().filter(|attribute| attribute.path().is_ident("ftmb")).any(|attribute| {
-        let mut config = false;
+        let mut found = false;
         // What does not parse is reported by `#[ftmb::shared]`.
         let _ = attribute.parse_nested_meta(|meta| {
-            config |= meta.path.is_ident("config");
+            found |= meta.path.is_ident(role);
             Ok(())
         });
-        config
+        found
     })
 }
 

@@ -5,6 +5,7 @@
 use proc_macro2::{Span, TokenStream};
 use quote::{quote, quote_spanned};
 use syn::punctuated::Punctuated;
+use syn::spanned::Spanned;
 use syn::visit_mut::{self, VisitMut};
 use syn::{Attribute, Item, ItemMacro, ItemStatic, Token};
 
@@ -24,13 +25,36 @@ pub(super) struct Expander<'a> {
 }
 
 impl Expander<'_> {
-    pub(super) fn module(&mut self, items: &mut [Item]) {
+    pub(super) fn module(&mut self, items: &mut Vec<Item>) {
         let outer = self.scope.clone();
         self.scope = outer.inner(items.iter());
+        let mut assertions = Vec::new();
         for item in items.iter_mut().filter(|item| !is_excluded(item)) {
+            if let Item::Static(found) = item
+                && !self.classes.shares(found, &self.scope)
+            {
+                assertions.push(self.is_constant(found));
+            }
             self.item(item);
         }
+        items.extend(assertions);
         self.scope = outer;
+    }
+
+    /// Asks the compiler whether a static that is not shared is a lock by another name.
+    fn is_constant(&self, item: &ItemStatic) -> Item {
+        let span = Span::mixed_site().located_at(item.ty.span());
+        let private = self.options.private(item.ty.span());
+        let cfgs = item.attrs.iter().filter(|attribute| attribute.path().is_ident("cfg"));
+        let name = &item.ident;
+        syn::parse_quote_spanned! {span=>
+            #(#cfgs)*
+            const _: fn() = || {
+                #[allow(unused_imports)]
+                use #private::{ViaGuard as _, ViaReference as _};
+                let _ = #private::Probe::new(&#name).__ftmb_access();
+            };
+        }
     }
 
     fn item(&mut self, item: &mut Item) {
@@ -78,6 +102,7 @@ impl Expander<'_> {
                 Some((_, items)) => self.module(items),
                 None => refuse_file(found, self.errors),
             },
+            Item::Macro(found) if found.ident.is_some() => middlebox::code(item, self.options, self.errors),
             Item::Macro(found) => self.item_macro(found),
             Item::Fn(_) | Item::Impl(_) | Item::Trait(_) | Item::Const(_) => {
                 Statics(self).visit_item_mut(item);
@@ -91,6 +116,8 @@ impl Expander<'_> {
         if self.classes.shares(item, &self.scope) {
             let span = item.ident.span();
             self.annotate("shared", &mut item.attrs, span);
+        } else {
+            middlebox::constant_static(item, self.errors);
         }
     }
 

@@ -71,7 +71,16 @@ pub(super) fn leads_to_counterparts(path: &[String]) -> bool {
 pub(super) fn is_lock(name: &str) -> bool {
     matches!(
         name,
-        "Mutex" | "RwLock" | "ReentrantMutex" | "FairMutex" | "DashMap" | "ShardedMap" | "Counter" | "PerCore"
+        "Mutex"
+            | "RwLock"
+            | "ReentrantMutex"
+            | "FairMutex"
+            | "DashMap"
+            | "DashSet"
+            | "ShardedMap"
+            | "ShardedSet"
+            | "Counter"
+            | "PerCore"
     ) || name.starts_with("Atomic")
 }
 

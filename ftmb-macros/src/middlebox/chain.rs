@@ -10,7 +10,7 @@ use syn::spanned::Spanned;
 use syn::visit_mut::VisitMut;
 use syn::{Expr, ExprCall, ExprMethodCall, ExprReference, Ident};
 
-use super::lending::{self, Mentions};
+use super::lending::{self, Loan, Mentions};
 use super::operands;
 use super::rewrite::Rewriter;
 use super::shape::{Root, Shape, base, base_mut, is_root, is_self, root};
@@ -20,12 +20,20 @@ pub(super) fn rewrite(rewriter: &mut Rewriter<'_>, expr: &mut Expr, place: bool)
     let Some(root) = root(expr) else { return };
     let shape = Shape::of(expr);
     let looped = std::mem::take(&mut rewriter.looped);
-    let head = std::mem::take(&mut rewriter.head);
+    let loan = std::mem::take(&mut rewriter.loan);
     let iterated = root.iterated || (looped && !shape.calls);
     let kept = lending::lends(expr) && rewriter.mentions.allow(expr, &root.name);
-    if shape.bare || shape.locks || (place && !shape.calls) || kept {
+    let copied = loan == Some(Loan::Copied) && !kept;
+    if shape.bare || shape.locks || (place && !shape.calls) || kept || copied {
         let waits_for_itself = place && !shape.locks && !rewriter.reports && rewriter.assigned.contains(&root.name);
-        let reach: Reach<'_> = if waits_for_itself { &inline_assigned } else { &inline };
+        let reach: Reach<'_> = match loan {
+            _ if waits_for_itself && !copied => &|rewriter, root| inline_by(rewriter, root, "__ftmb_matched"),
+            _ if rewriter.reports || kept => &inline,
+            Some(Loan::Seen) if shape.bare => &|rewriter, root| inline_by(rewriter, root, "__ftmb_seen"),
+            Some(Loan::Copied) => &|rewriter, root| inline_by(rewriter, root, "__ftmb_lent_copy"),
+            Some(Loan::Changed) if shape.bare => &|rewriter, root| inline_by(rewriter, root, "__ftmb_lent"),
+            _ => &inline,
+        };
         rewriter.iterated = iterated;
         lower(rewriter, expr, &mut Vec::new(), false, reach);
         return;
@@ -45,12 +53,12 @@ pub(super) fn rewrite(rewriter: &mut Rewriter<'_>, expr: &mut Expr, place: bool)
         return split(rewriter, expr, links);
     }
     let span = Span::mixed_site().located_at(root.span);
-    let lent = head && !rewriter.reports && lending::certainly_lends(expr);
+    let lent = loan == Some(Loan::Changed) && !rewriter.reports;
     let receives = is_receiver(expr);
     let mut hoisted = Vec::new();
     lower(rewriter, expr, &mut hoisted, true, &through_cell);
     rewriter.iterated = iterated;
-    let access = if lent { rewriter.probe_of_lent(&root) } else { rewriter.probe(&root) };
+    let access = if lent { rewriter.reach(&root, "__ftmb_lent") } else { rewriter.probe(&root) };
     let cell = cell(span);
     let reach = quote_spanned! {span=>
         #[allow(unused_mut)]
@@ -126,9 +134,9 @@ pub(super) fn inline(rewriter: &mut Rewriter<'_>, root: &Root) -> TokenStream {
     quote_spanned!(span=> (*#access))
 }
 
-/// As [`inline`], for a field that is assigned while the access lives.
-fn inline_assigned(rewriter: &mut Rewriter<'_>, root: &Root) -> TokenStream {
-    let access = rewriter.probe_of_assigned(root);
+/// As [`inline`], by another method of the probe.
+fn inline_by(rewriter: &mut Rewriter<'_>, root: &Root, method: &str) -> TokenStream {
+    let access = rewriter.reach(root, method);
     let span = Span::mixed_site().located_at(root.span);
     quote_spanned!(span=> (*#access))
 }

@@ -2,7 +2,8 @@
 //!
 //! Invariant: nothing in here knows of shared state.
 
-use syn::{Attribute, BinOp, Expr, Pat};
+use syn::visit::{self, Visit};
+use syn::{Attribute, BinOp, Expr, Pat, PatIdent};
 
 /// Takes the attributes of a statement off the expression that the parser gave them to: its leftmost operand, which may
 /// be replaced. A `cfg` must not get lost with it.
@@ -31,6 +32,20 @@ pub(super) fn takes_value(pattern: &Pat) -> bool {
         Pat::Paren(paren) => takes_value(&paren.pat),
         _ => false,
     }
+}
+
+/// Whether a pattern binds a part of its place with `ref mut`.
+pub(super) fn changes_in_place(pattern: &Pat) -> bool {
+    struct RefMut(bool);
+    impl<'ast> Visit<'ast> for RefMut {
+        fn visit_pat_ident(&mut self, pattern: &'ast PatIdent) {
+            self.0 |= pattern.by_ref.is_some() && pattern.mutability.is_some();
+            visit::visit_pat_ident(self, pattern);
+        }
+    }
+    let mut found = RefMut(false);
+    found.visit_pat(pattern);
+    found.0
 }
 
 pub(super) fn is_comparison(operator: &BinOp) -> bool {

@@ -4,12 +4,13 @@
 
 use proc_macro2::{Delimiter, Group, TokenStream, TokenTree};
 use quote::{ToTokens, quote};
-use syn::Ident;
+use syn::{Ident, ItemMacro, ItemStatic};
 
 use super::chain;
 use super::rewrite::Rewriter;
 use super::shape::Root;
 use super::sources::{self, Source};
+use crate::errors::Errors;
 
 impl Rewriter<'_> {
     /// The tokens with each `self.field` replaced by an access, whatever the macro makes of it.
@@ -67,6 +68,8 @@ impl Rewriter<'_> {
                         && (self.replaces_maps || !matches!(source, Source::Map))
                     {
                         let help = match source {
+                            // Nothing is read.
+                            Source::Epoch => continue,
                             Source::Refused(_, help) => help,
                             _ => "bind the value with `let` before the macro",
                         };
@@ -80,6 +83,63 @@ impl Rewriter<'_> {
                 }
                 _ => {}
             }
+        }
+    }
+}
+
+impl Rewriter<'_> {
+    /// Refuses sources of non-determinism in the definition of a macro: it may be used where they cannot be replaced. In an
+    /// instrumented module imported names are replaced, so that only paths from a crate on tell.
+    pub(super) fn refuse_defined(&self, item: &ItemMacro) {
+        let Some(name) = &item.ident else { return };
+        visit_sources(&item.mac.tokens, &mut |segments, path, source| {
+            let replaced = matches!(source, Source::Clock | Source::Map);
+            if replaced && !self.guesses && segments[0] != "std" && segments[0] != "core" {
+                return;
+            }
+            let help = match source {
+                Source::Refused(_, help) => help,
+                _ => "hand the value to the macro as an argument, or make it a function",
+            };
+            self.errors.refuse(
+                path,
+                format_args!("`{}` in the definition of `{name}!`", segments.join("::")),
+                "ftmb cannot replace it where the macro is used, and replay would come to another result",
+                help,
+            );
+        });
+    }
+}
+
+/// Refuses sources of non-determinism in the initialiser of a `static` that is not shared.
+pub(super) fn refuse_initialiser(item: &ItemStatic, errors: &Errors) {
+    visit_sources(&item.expr.to_token_stream(), &mut |segments, path, source| {
+        if !matches!(source, Source::Map) {
+            errors.refuse(
+                path,
+                format_args!("`{}` in the initialiser of `static {}`", segments.join("::"), item.ident),
+                "each process evaluates it anew, and the one that takes over would come to another value",
+                "make it a field of the shared struct, which the constructor sets",
+            );
+        }
+    });
+}
+
+/// Hands each source of non-determinism among the tokens to `found`: its segments, its tokens, and what it is.
+fn visit_sources(tokens: &TokenStream, found: &mut impl FnMut(&[String], TokenStream, Source)) {
+    let tokens: Vec<TokenTree> = tokens.clone().into_iter().collect();
+    for (index, token) in tokens.iter().enumerate() {
+        match token {
+            TokenTree::Group(group) => visit_sources(&group.stream(), found),
+            TokenTree::Ident(first) if !starts_before(&tokens[..index]) => {
+                let (segments, path) = path_at(first, &tokens[index + 1..]);
+                if let Some(source) = sources::recognise(&segments)
+                    && !matches!(source, Source::Epoch)
+                {
+                    found(&segments, path, source);
+                }
+            }
+            _ => {}
         }
     }
 }

@@ -54,6 +54,7 @@ const EXPRESSIONS: &[&str] = &[
 const REFUSED: &[(&str, &str, &str, &str)] = &[
     ("thread_local", THREAD_LOCAL.0, THREAD_LOCAL.1, THREAD_LOCAL.2),
     ("lazy_static", STATIC.0, STATIC.1, STATIC.2),
+    ("include", INCLUDE.0, INCLUDE.1, INCLUDE.2),
     ("addr_of", ADDRESS_OF.0, ADDRESS_OF.1, ADDRESS),
     ("addr_of_mut", ADDRESS_OF.0, ADDRESS_OF.1, ADDRESS),
 ];
@@ -66,6 +67,11 @@ const STATIC: (&str, &str, &str) = (
     "keeps a value for the process",
     "it is neither recorded nor restored",
     "make it a field of the `#[ftmb::shared]` struct",
+);
+const INCLUDE: (&str, &str, &str) = (
+    "takes its code from a file",
+    "ftmb does not see what is in there, and replay could come to another result",
+    "write the code here, or make it a function that only gets values",
 );
 const ADDRESS_OF: (&str, &str) = ("takes an address", "it is another one in the process that takes over");
 
@@ -119,6 +125,30 @@ impl ToTokens for Argument {
     }
 }
 
+/// The expressions among the arguments of a known macro; none if they do not parse.
+pub(super) fn expressions(invocation: &Macro) -> Vec<Expr> {
+    let Some(name) = invocation.path.segments.last().map(|last| last.ident.to_string()) else { return Vec::new() };
+    if !matches!(name.as_str(), "vec" | "matches") && !EXPRESSIONS.contains(&name.as_str()) {
+        return Vec::new();
+    }
+    let parser = |input: ParseStream<'_>| -> syn::Result<Vec<Expr>> {
+        let mut found = Vec::new();
+        while !input.is_empty() {
+            found.extend(input.parse::<Argument>()?.expr);
+            if name == "matches" {
+                // Patterns follow.
+                input.parse::<TokenStream>()?;
+            } else if input.peek(Token![;]) {
+                input.parse::<Token![;]>()?;
+            } else {
+                input.parse::<Option<Token![,]>>()?;
+            }
+        }
+        Ok(found)
+    };
+    parser.parse2(invocation.tokens.clone()).unwrap_or_default()
+}
+
 impl Rewriter<'_> {
     pub(super) fn known_macro(&mut self, invocation: &mut Macro) {
         let name = invocation.path.segments.last().map(|last| last.ident.to_string()).unwrap_or_default();
@@ -138,6 +168,7 @@ impl Rewriter<'_> {
             Some(tokens) => invocation.tokens = tokens,
             None => {
                 let before = self.errors.count();
+                self.refuse_pointers(&invocation.tokens);
                 self.refuse_hidden(&name, &invocation.tokens);
                 if self.errors.count() > before {
                     // So that the types are right, and the error above stays alone.
@@ -178,7 +209,10 @@ impl Rewriter<'_> {
         let mut arguments = Punctuated::<Argument, Token![,]>::parse_terminated.parse2(tokens).ok()?;
         for argument in &mut arguments {
             if let Some(expr) = &mut argument.expr {
+                // A map is printed in its order.
+                self.looped = shape::is_root(expr);
                 self.visit_place(expr);
+                self.looped = false;
             }
         }
         Some(arguments.into_token_stream())
@@ -191,7 +225,7 @@ impl Rewriter<'_> {
             let is_pointer = |part: &str| {
                 part.split_once('}')
                     .and_then(|(inside, _)| inside.split_once(':'))
-                    .is_some_and(|(_, form)| form.ends_with('p'))
+                    .is_some_and(|(_, form)| form.trim_end().ends_with('p'))
             };
             if matches!(token, TokenTree::Literal(_)) && text.replace("{{", "").split('{').skip(1).any(is_pointer) {
                 self.errors.refuse(

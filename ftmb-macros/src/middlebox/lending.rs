@@ -170,12 +170,13 @@ pub(super) fn lends(chain: &Expr) -> bool {
     }
 }
 
-/// Methods whose result borrows on any type that has them.
-const CERTAIN: &[&str] = &[
-    "iter",
+/// Methods whose result borrows on any type that has them, to be read.
+const READING: &[&str] =
+    &["iter", "keys", "values", "as_ref", "as_deref", "as_str", "as_bytes", "as_slice", "bytes", "chars", "lines"];
+
+/// Likewise, to be changed.
+const CHANGING: &[&str] = &[
     "iter_mut",
-    "keys",
-    "values",
     "values_mut",
     "drain",
     "get_mut",
@@ -183,25 +184,71 @@ const CERTAIN: &[&str] = &[
     "last_mut",
     "front_mut",
     "back_mut",
-    "as_ref",
     "as_mut",
-    "as_deref",
     "as_deref_mut",
-    "as_str",
-    "as_bytes",
-    "as_slice",
-    "chars",
-    "lines",
 ];
 
-/// Whether a chain borrows from its field beyond doubt: then there is a message for it.
-pub(super) fn certainly_lends(chain: &Expr) -> bool {
-    match chain {
-        Expr::Paren(inner) => certainly_lends(&inner.expr),
-        Expr::MethodCall(call) if call.method == "enumerate" || call.method == "rev" => certainly_lends(&call.receiver),
-        Expr::MethodCall(call) => CERTAIN.contains(&call.method.to_string().as_str()),
-        _ => false,
+/// How a field is lent to a body that touches shared state.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Loan {
+    /// The field itself, to be read: a copy of it will do if there can be one.
+    Seen,
+    /// What a chain borrows from it, to be read: a copy of the field has to do.
+    Copied,
+    /// To be changed: there is no way.
+    Changed,
+}
+
+/// How a head lends the field at the root of its chain, if it does beyond doubt.
+pub(super) fn loan(head: &Expr) -> Option<Loan> {
+    match head {
+        Expr::Paren(inner) => loan(&inner.expr),
+        Expr::Group(inner) => loan(&inner.expr),
+        Expr::Reference(inner) if shape::is_root(&inner.expr) && inner.mutability.is_some() => Some(Loan::Changed),
+        Expr::Reference(inner) => loan(&inner.expr).filter(|_| inner.mutability.is_none()),
+        Expr::Field(_) if shape::is_root(head) => Some(Loan::Seen),
+        Expr::MethodCall(_) => {
+            let first = first_call(head)?;
+            if READING.contains(&first.as_str()) && lends(head) {
+                (!takes_one_copied(head)).then_some(Loan::Copied)
+            } else {
+                let last = |call: &Expr| matches!(call, Expr::MethodCall(call) if CHANGING.contains(&call.method.to_string().as_str()));
+                let mut link = head;
+                while let Expr::MethodCall(call) = link
+                    && (call.method == "enumerate" || call.method == "rev")
+                {
+                    link = &call.receiver;
+                }
+                last(link).then_some(Loan::Changed)
+            }
+        }
+        _ => None,
     }
+}
+
+/// Whether the chain takes one item out of an iterator that copies its items: what it gives then borrows nothing.
+fn takes_one_copied(mut chain: &Expr) -> bool {
+    const TAKING: &[&str] = &["next", "next_back", "nth", "min", "max", "min_by_key", "max_by_key", "find"];
+    let mut takes = false;
+    while let Expr::MethodCall(call) = chain {
+        if takes && (call.method == "copied" || call.method == "cloned") {
+            return true;
+        }
+        takes |= TAKING.contains(&call.method.to_string().as_str());
+        chain = &call.receiver;
+    }
+    false
+}
+
+/// The method that is called on the field itself, in a chain of nothing but calls.
+fn first_call(mut chain: &Expr) -> Option<String> {
+    while let Expr::MethodCall(call) = chain {
+        if shape::is_root(&call.receiver) {
+            return Some(call.method.to_string());
+        }
+        chain = &call.receiver;
+    }
+    None
 }
 
 /// Whether the result of the last call of a chain may borrow from what it is called on.
@@ -256,6 +303,11 @@ impl Mentions {
     /// Whether there are any.
     pub(super) fn any(&self) -> bool {
         self.whole || !self.fields.is_empty()
+    }
+
+    /// Whether there is more than one.
+    pub(super) fn several(&self) -> bool {
+        self.whole || self.fields.values().sum::<usize>() > 1
     }
 
     /// Whether a chain that begins at this field may keep its guard.

@@ -61,7 +61,24 @@ pub(crate) fn code(item: &mut syn::Item, options: &Options, errors: &Errors) {
     validate::code(item, errors);
     allow::strip_item(item, errors);
     let no_type = SelfType::of(&syn::parse_quote!(()));
-    Rewriter::new(options, &no_type, errors, false, false).visit_item_mut(item);
+    let mut rewriter = Rewriter::new(options, &no_type, errors, false, false);
+    rewriter.guesses = false;
+    rewriter.replaces_maps = true;
+    rewriter.visit_item_mut(item);
+}
+
+/// The initialiser of a shared static: evaluated for each instance, like a constructor.
+pub(crate) fn initialiser(value: &mut syn::Expr, options: &Options, errors: &Errors) {
+    validate::value(value, errors);
+    let no_type = SelfType::of(&syn::parse_quote!(()));
+    let mut rewriter = Rewriter::new(options, &no_type, errors, false, false);
+    rewriter.constructs = true;
+    rewriter.visit_expr_mut(value);
+}
+
+/// A static of an instrumented module that is not shared: what it is initialised with has to be the same in every process.
+pub(crate) fn constant_static(item: &syn::ItemStatic, errors: &Errors) {
+    hidden::refuse_initialiser(item, errors);
 }
 
 /// Whether a path names a source of non-determinism.
@@ -91,7 +108,9 @@ fn expand(block: &mut ItemImpl, options: &Options, errors: &Errors) {
                 let reports = in_trait && function.sig.ident == "report";
                 let has_self = function.sig.receiver().is_some();
                 let mut rewriter = Rewriter::new(options, &self_type, errors, has_self, reports);
-                rewriter.replaces_maps = !maps::constructs(&function.sig, &self_type);
+                let constructs = maps::constructs(&function.sig, &self_type);
+                rewriter.replaces_maps = !constructs;
+                rewriter.constructs = constructs && !has_self;
                 if !in_trait {
                     rewriter.visit_signature_mut(&mut function.sig);
                 }
@@ -106,7 +125,9 @@ fn expand(block: &mut ItemImpl, options: &Options, errors: &Errors) {
                 }
             }
             ImplItem::Const(constant) => {
-                Rewriter::new(options, &self_type, errors, false, false).visit_expr_mut(&mut constant.expr);
+                let mut rewriter = Rewriter::new(options, &self_type, errors, false, false);
+                rewriter.constant = true;
+                rewriter.visit_expr_mut(&mut constant.expr);
             }
             _ => {}
         }

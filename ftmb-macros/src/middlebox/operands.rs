@@ -52,6 +52,7 @@ impl Changes<'_> {
             Expr::Field(link) => self.place(&link.base),
             Expr::Index(link) => self.place(&link.expr),
             Expr::Paren(inner) => self.place(&inner.expr),
+            Expr::Unary(inner) => self.place(&inner.expr),
             _ => {}
         }
     }

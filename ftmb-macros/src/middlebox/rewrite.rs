@@ -10,7 +10,7 @@ use syn::visit_mut::VisitMut;
 use syn::{Block, Expr, ExprCall, ExprStruct, Ident, Member, Path, Type};
 
 use super::chain;
-use super::lending::Mentions;
+use super::lending::{self, Loan, Mentions};
 use super::shape::{self, Root, Shape};
 use crate::errors::Errors;
 use crate::field_type::{field_name, hidden};
@@ -56,10 +56,16 @@ pub(super) struct Rewriter<'a> {
     pub(super) probed: bool,
     /// Whether std's hash maps are replaced: not where the shared struct is constructed.
     pub(super) replaces_maps: bool,
-    /// The next chain is what a `for` goes through.
+    /// The code makes the shared state: each process runs it anew, before there is a generator that replays.
+    pub(super) constructs: bool,
+    /// The expression is a constant's value.
+    pub(super) constant: bool,
+    /// Whether bare names that may be `rand`'s are refused: in an instrumented module imports have told.
+    pub(super) guesses: bool,
+    /// The next chain is what a `for` goes through, or a macro prints.
     pub(super) looped: bool,
-    /// The next chain is the head of a `match`, `let` or `for`: it lives as long as the body.
-    pub(super) head: bool,
+    /// How the next chain, the head of a `match`, `let` or `for`, lends its field to a body that touches shared state.
+    pub(super) loan: Option<Loan>,
     /// The next probe is of a field whose entries are gone through in their order.
     pub(super) iterated: bool,
     /// What of `self` the statement, or the head and its body, mentions: decides which guards may live to its end.
@@ -88,8 +94,11 @@ impl<'a> Rewriter<'a> {
             place: false,
             probed: false,
             replaces_maps: false,
+            constructs: false,
+            constant: false,
+            guesses: true,
             looped: false,
-            head: false,
+            loan: None,
             iterated: false,
             mentions: Mentions::default(),
             body: None,
@@ -114,23 +123,17 @@ impl<'a> Rewriter<'a> {
         self.reach(root, "__ftmb_update")
     }
 
-    /// As [`probe`](Self::probe), for a field that is assigned while the access lives: only a copy lets that be.
-    pub(super) fn probe_of_assigned(&mut self, root: &Root) -> TokenStream {
-        self.reach(root, "__ftmb_matched")
-    }
-
-    /// As [`probe`](Self::probe), for a field that is lent to a body which touches shared state.
-    pub(super) fn probe_of_lent(&mut self, root: &Root) -> TokenStream {
-        self.reach(root, "__ftmb_lent")
-    }
-
-    /// The head of a `match` or `let` whose body assigns these fields.
-    pub(super) fn visit_head(&mut self, head: &mut Expr, assigns: Vec<String>, mentions: Mentions) {
+    /// The head of a `match` or `let` whose body assigns these fields; `changes`: a pattern binds mutably in place.
+    pub(super) fn visit_head(&mut self, head: &mut Expr, assigns: Vec<String>, mentions: Mentions, changes: bool) {
         let outer = std::mem::replace(&mut self.assigned, assigns);
         let outer_mentions = std::mem::replace(&mut self.mentions, mentions);
-        self.head = true;
+        self.loan = match lending::loan(head) {
+            _ if !self.mentions.several() => None,
+            Some(_) if changes => Some(Loan::Changed),
+            loan => loan,
+        };
         self.visit_place(head);
-        self.head = false;
+        self.loan = None;
         self.assigned = outer;
         self.mentions = outer_mentions;
     }
@@ -144,7 +147,8 @@ impl<'a> Rewriter<'a> {
         self.mentions = outer_mentions;
     }
 
-    fn reach(&mut self, root: &Root, method: &str) -> TokenStream {
+    /// A probe of the field at the root of a chain, asked by this method.
+    pub(super) fn reach(&mut self, root: &Root, method: &str) -> TokenStream {
         self.probed = true;
         let private = self.options.private(root.span);
         let span = Span::mixed_site().located_at(root.span);

@@ -24,9 +24,24 @@ pub(super) struct Root {
 /// Methods that begin a section by themselves: their guards must live as long as the user's code says.
 const LOCKING: &[&str] = &["lock", "read", "write", "try_lock", "try_read", "try_write", "borrow_mut", "peek"];
 
-/// Methods that go through all entries of a map, in its order.
-const ITERATING: &[&str] =
-    &["iter", "keys", "values", "into_iter", "into_keys", "into_values", "union", "intersection", "difference"];
+/// Methods that go through all entries of a map in its order, or hand on what may do so.
+const ITERATING: &[&str] = &[
+    "iter",
+    "keys",
+    "values",
+    "into_iter",
+    "into_keys",
+    "into_values",
+    "union",
+    "intersection",
+    "difference",
+    "symmetric_difference",
+    "clone",
+    "to_owned",
+    "borrow",
+    "as_ref",
+    "deref",
+];
 
 pub(super) fn is_self(expr: &Expr) -> bool {
     match expr {
@@ -84,7 +99,11 @@ pub(super) fn root(expr: &Expr) -> Option<Root> {
     let mut link = expr;
     let mut iterated = false;
     while !is_root(link) {
-        iterated = matches!(link, Expr::MethodCall(call) if ITERATING.contains(&call.method.to_string().as_str()));
+        match link {
+            Expr::MethodCall(call) => iterated = ITERATING.contains(&call.method.to_string().as_str()),
+            Expr::Reference(_) | Expr::Unary(_) | Expr::Paren(_) | Expr::Group(_) => {}
+            _ => iterated = false,
+        }
         link = base(link)?;
     }
     let Expr::Field(field) = link else { return None };

@@ -10,9 +10,9 @@ use syn::{
     StaticMutability, Type, TypePtr, Visibility,
 };
 
-use super::allow;
 use super::refused::{self, ADDRESS};
-use super::sources::WHY;
+use super::sources::{self, WHY};
+use super::{allow, known_macros};
 use crate::errors::Errors;
 
 pub(super) fn validate(block: &ItemImpl, errors: &Errors) {
@@ -33,6 +33,11 @@ pub(super) fn validate(block: &ItemImpl, errors: &Errors) {
 pub(super) fn code(item: &syn::Item, errors: &Errors) {
     let trusted = matches!(item, syn::Item::Impl(block) if allow::unsafe_code(&block.attrs));
     Refusal { errors, trusted }.visit_item(item);
+}
+
+/// As [`validate`], for the value of a static.
+pub(super) fn value(value: &Expr, errors: &Errors) {
+    Refusal { errors, trusted: false }.visit_expr(value);
 }
 
 /// A method gets `&self`: all cores call it on the same value.
@@ -149,7 +154,10 @@ fn changing_static(item: &ItemStatic, errors: &Errors) {
             let name = segment.ident.to_string();
             let changes = name.starts_with("Atomic")
                 || name.ends_with("Cell")
-                || matches!(name.as_str(), "Mutex" | "RwLock" | "OnceLock" | "LazyLock" | "Once" | "DashMap");
+                || matches!(
+                    name.as_str(),
+                    "Mutex" | "RwLock" | "OnceLock" | "LazyLock" | "Once" | "DashMap" | "DashSet"
+                );
             if changes && self.0.is_none() {
                 self.0 = Some(segment.ident.clone());
             }
@@ -215,7 +223,7 @@ impl<'ast> Visit<'ast> for Refusal<'_> {
     }
 
     fn visit_expr_path(&mut self, expr: &'ast ExprPath) {
-        let segments: Vec<String> = expr.path.segments.iter().map(|segment| segment.ident.to_string()).collect();
+        let segments = sources::segments(expr).unwrap_or_default();
         let segments: Vec<&str> = segments.iter().map(String::as_str).collect();
         if !self.trusted
             && let Some((does, help)) = refused::address(&segments)
@@ -232,6 +240,12 @@ impl<'ast> Visit<'ast> for Refusal<'_> {
             self.errors.refuse(&call.method, format_args!("`.{}()` {does}", call.method), WHY, help);
         }
         visit::visit_expr_method_call(self, call);
+    }
+
+    fn visit_macro(&mut self, invocation: &'ast syn::Macro) {
+        for expr in known_macros::expressions(invocation) {
+            self.visit_expr(&expr);
+        }
     }
 
     fn visit_expr(&mut self, expr: &'ast Expr) {

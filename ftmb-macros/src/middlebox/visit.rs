@@ -8,8 +8,8 @@ use syn::visit_mut::{self, VisitMut};
 use syn::{Arm, Expr, Item, Local, Stmt, Type, UnOp};
 
 use super::chain;
-use super::forms::{is_assignment, is_comparison, take_attributes, takes_value};
-use super::lending::Mentions;
+use super::forms::{changes_in_place, is_assignment, is_comparison, take_attributes, takes_value};
+use super::lending::{self, Mentions};
 use super::rewrite::Rewriter;
 use super::shape;
 
@@ -79,7 +79,8 @@ impl VisitMut for Rewriter<'_> {
                 let assigns = shape::assigned_fields(|fields| {
                     self.body.iter().for_each(|body| fields.visit_block(body));
                 });
-                self.visit_head(&mut binding.expr, assigns, mentions);
+                let changes = changes_in_place(&binding.pat);
+                self.visit_head(&mut binding.expr, assigns, mentions, changes);
             }
             Expr::If(branch) => {
                 self.visit_condition(&mut branch.cond, &branch.then_branch);
@@ -90,9 +91,10 @@ impl VisitMut for Rewriter<'_> {
             }
             Expr::ForLoop(repeat) => {
                 let outer = std::mem::replace(&mut self.mentions, Mentions::of_head(&repeat.expr, &repeat.body));
-                (self.looped, self.head) = (true, true);
+                self.looped = true;
+                self.loan = if self.mentions.several() { lending::loan(&repeat.expr) } else { None };
                 self.visit_expr_mut(&mut repeat.expr);
-                (self.looped, self.head) = (false, false);
+                (self.looped, self.loan) = (false, None);
                 self.mentions = outer;
                 self.visit_block_mut(&mut repeat.body);
             }
@@ -105,7 +107,8 @@ impl VisitMut for Rewriter<'_> {
                     shape::assigned_fields(|fields| matching.arms.iter().for_each(|arm| fields.visit_arm(arm)));
                 let arms = &matching.arms;
                 let mentions = Mentions::of_head(&matching.expr, &quote!(#(#arms)*));
-                self.visit_head(&mut matching.expr, assigns, mentions);
+                let changes = arms.iter().any(|arm| changes_in_place(&arm.pat));
+                self.visit_head(&mut matching.expr, assigns, mentions, changes);
                 matching.arms.iter_mut().for_each(|arm| self.visit_arm_mut(arm));
             }
             Expr::Field(_) | Expr::Index(_) | Expr::MethodCall(_) | Expr::Try(_) | Expr::Call(_) | Expr::Await(_)
@@ -118,7 +121,33 @@ impl VisitMut for Rewriter<'_> {
                 self.visit_place(&mut index.expr);
                 self.visit_expr_mut(&mut index.index);
             }
-            _ => visit_mut::visit_expr_mut(self, expr),
+            _ => {
+                if let Expr::Call(call) = expr {
+                    self.refuse_bare_generator(call);
+                }
+                visit_mut::visit_expr_mut(self, expr);
+            }
+        }
+    }
+
+    fn visit_item_const_mut(&mut self, item: &mut syn::ItemConst) {
+        let outer = std::mem::replace(&mut self.constant, true);
+        visit_mut::visit_item_const_mut(self, item);
+        self.constant = outer;
+    }
+
+    fn visit_item_static_mut(&mut self, item: &mut syn::ItemStatic) {
+        let outer = std::mem::replace(&mut self.constant, true);
+        visit_mut::visit_item_static_mut(self, item);
+        self.constant = outer;
+    }
+
+    // The definition of a macro, or the use of one between items.
+    fn visit_item_macro_mut(&mut self, item: &mut syn::ItemMacro) {
+        if item.ident.is_some() {
+            self.refuse_defined(item);
+        } else {
+            self.known_macro(&mut item.mac);
         }
     }
 
@@ -152,7 +181,10 @@ impl VisitMut for Rewriter<'_> {
         let outer = std::mem::replace(&mut self.mentions, Mentions::of(statement));
         match statement {
             Stmt::Macro(invocation) => match self.write_macro(&mut invocation.mac) {
-                Some(written) => *statement = Stmt::Expr(written, invocation.semi_token),
+                Some(written) => {
+                    let attributes = std::mem::take(&mut invocation.attrs);
+                    *statement = Stmt::Expr(Expr::Verbatim(quote!(#(#attributes)* #written)), invocation.semi_token);
+                }
                 None => self.known_macro(&mut invocation.mac),
             },
             Stmt::Expr(expr, _) => {

@@ -29,7 +29,7 @@ pub(super) fn expand(shared: &Shared) -> TokenStream {
         let span = Span::call_site().located_at(field.ty.span());
         let cfgs = &field.cfgs;
         let (compiled, make): (Type, TokenStream) = match field.role {
-            Role::Config => (field.ty.clone(), quote!(value)),
+            Role::Config | Role::Nested => (field.ty.clone(), quote!(value)),
             Role::Refused => (
                 syn::parse_quote_spanned!(span=> #private::Refused<#written>),
                 quote_spanned!(span=> #private::Refused::new(value)),
@@ -44,7 +44,7 @@ pub(super) fn expand(shared: &Shared) -> TokenStream {
             ),
         };
         constructors.extend(constructor(field, &compiled, &make));
-        if matches!(field.role, Role::Tracked | Role::PerCore) {
+        if matches!(field.role, Role::Tracked | Role::PerCore | Role::Nested) {
             let (member, name) = (&field.member, &field.name);
             walk.extend(quote_spanned!(span=> #(#cfgs)* walker.field(#name, &self.#member);));
         }
@@ -59,6 +59,12 @@ pub(super) fn expand(shared: &Shared) -> TokenStream {
         .make_where_clause()
         .predicates
         .push(syn::parse_quote!(for<'__ftmb> #name #type_generics: ::core::marker::Send + ::core::marker::Sync + ::core::marker::Sized));
+    // Asked there as well, so that the user's own `impl` blocks need no bound beyond the one that `#[ftmb::middlebox]` asks for.
+    for field in shared.fields.iter().filter(|field| field.role == Role::Nested) {
+        let (ty, private) = (&field.ty, shared.options.private(field.ty.span()));
+        let span = Span::call_site().located_at(ty.span());
+        usable.make_where_clause().predicates.push(syn::parse_quote_spanned!(span=> #ty: #private::Shared));
+    }
     let (_, _, usable) = usable.split_for_impl();
     let (impl_generics, type_generics, where_clause) = generics.split_for_impl();
     quote! {

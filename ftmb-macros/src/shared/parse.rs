@@ -18,6 +18,8 @@ pub(super) enum Role {
     Config,
     /// `#[ftmb(per_core)]`: one clone a core.
     PerCore,
+    /// `#[ftmb(shared)]`: shared state whose type only the user of the struct knows, a parameter or a trait object.
+    Nested,
     /// Everything else.
     Tracked,
     /// Cannot be shared; an error says why.
@@ -59,8 +61,8 @@ pub(super) fn parse(arguments: TokenStream, item: TokenStream, errors: &Errors) 
     let mut fields = Vec::new();
     let mut imports = TokenStream::new();
     for (index, field) in item.fields.iter_mut().enumerate() {
-        let mut role = take_role(&mut field.attrs, errors);
         let before = errors.count();
+        let mut role = take_role(&mut field.attrs, errors);
         let cfgs: Vec<Attribute> =
             field.attrs.iter().filter(|attribute| attribute.path().is_ident("cfg")).cloned().collect();
         if role != Role::Config {
@@ -94,16 +96,20 @@ fn take_role(attributes: &mut Vec<Attribute>, errors: &Errors) -> Role {
                 Role::Config
             } else if meta.path.is_ident("per_core") {
                 Role::PerCore
+            } else if meta.path.is_ident("shared") {
+                Role::Nested
             } else {
                 return Err(meta.error(
                     "unknown option of a shared field: ignoring it could leave state unprotected\n\
-                     help: the options are `config` (never changes) and `per_core` (one clone a core)",
+                     help: the options are `config` (never changes), `per_core` (one clone a core) and `shared` (a type \
+                     parameter or trait object that is shared state)",
                 ));
             };
             if role != Role::Tracked && role != found {
                 return Err(meta.error(
-                    "a field is either `config` or `per_core`: configuration never changes, per-core state does\n\
-                     help: drop one of the two",
+                    "a field is one of `config`, `per_core` and `shared`: configuration never changes, per-core state \
+                     does, shared state belongs to all cores\n\
+                     help: keep one of them",
                 ));
             }
             role = found;

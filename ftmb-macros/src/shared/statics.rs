@@ -10,6 +10,7 @@ use syn::{Attribute, Expr, GenericArgument, ItemStatic, PathArguments, StaticMut
 use crate::drop_in::DropIn;
 use crate::errors::Errors;
 use crate::field_type::{field_name, refuse_unrestorable_static};
+use crate::middlebox;
 use crate::options::Options;
 
 pub(super) fn shared(arguments: TokenStream, mut item: ItemStatic) -> TokenStream {
@@ -24,8 +25,9 @@ pub(super) fn shared(arguments: TokenStream, mut item: ItemStatic) -> TokenStrea
         item.attrs.iter().filter(|attribute| attribute.path().is_ident("cfg")).cloned().collect();
     let imports = drop_in.keep_imports(&cfgs);
     let name = field_name(Some(&item.ident), 0);
-    let (ty, value) = value(&item);
+    let (ty, mut value) = value(&item);
     validate(&mut item, &ty, &name, &errors);
+    middlebox::initialiser(&mut value, &options, &errors);
     if errors.any() {
         let mut tokens = errors.into_tokens();
         tokens.extend(stub(&item, &ty, &value));
@@ -112,7 +114,9 @@ fn expand(item: &ItemStatic, name: &str, ty: &Type, value: &Expr, options: &Opti
                     #private::Shareable::into_stored(value()),
                 )
             },
-        );
+        )
+        // Asked of the crate that declares it: its unit tests call its functions without a middlebox around them.
+        .in_tests(::core::cfg!(test));
         #(#cfgs)*
         const _: () = {
             // The type as written stays used, and with it what it was imported with.

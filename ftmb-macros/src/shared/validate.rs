@@ -26,7 +26,8 @@ pub(super) fn validate(shared: &mut Shared, errors: &Errors) {
         let before = errors.count();
         match field.role {
             Role::Config => Interior { field: &field.name, errors }.visit_type(&field.ty),
-            Role::Refused => {}
+            // Whether it is shared state is asked of the type: `Shared` is implemented for nothing that cannot be restored.
+            Role::Nested | Role::Refused => {}
             Role::Tracked | Role::PerCore => refuse_unrestorable(&field.ty, &field.name, errors),
         }
         if errors.count() > before {
@@ -108,6 +109,18 @@ impl<'ast> Visit<'ast> for Interior<'_> {
                 | "Counter"
                 | "PerCore"
                 | "DashMap"
+                | "DashSet"
+                | "Once"
+                | "Condvar"
+                | "Barrier"
+                | "Receiver"
+                | "ArcSwap"
+                | "ArcSwapAny"
+                | "ArcSwapOption"
+                | "ArrayQueue"
+                | "SegQueue"
+                | "SkipMap"
+                | "SkipSet"
         ) || name.starts_with("Atomic");
         if changes {
             self.errors.refuse(

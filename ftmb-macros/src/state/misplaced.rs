@@ -22,7 +22,7 @@ struct Misplaced<'a> {
 fn reason(segments: &[&str]) -> Option<(&'static str, &'static str, &'static str)> {
     const GUARDED: &str = "the variable around it guards it already";
     Some(match segments {
-        [.., "Mutex" | "RwLock" | "ReentrantMutex" | "DashMap"] => (
+        [.., "Mutex" | "RwLock" | "ReentrantMutex" | "DashMap" | "DashSet"] => (
             "a lock",
             GUARDED,
             "hold the plain value, and put the lock around the whole in the `#[ftmb::shared]` struct",

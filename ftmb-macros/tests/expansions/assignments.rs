@@ -15,7 +15,8 @@ impl Nat {
         });
         ({
             let __ftmb_0 = format!(
-                "{}!", (* ::ftmb::__private::Probe::new(& self.name).__ftmb_access())
+                "{}!", (* ::ftmb::__private::Probe::new(& self.name).__ftmb_ordered()
+                .__ftmb_access())
             );
             *::ftmb::__private::Probe::new(&self.name).__ftmb_update() = __ftmb_0;
         });

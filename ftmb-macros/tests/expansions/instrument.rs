@@ -79,4 +79,9 @@ mod nat {
             lock: Mutex<u8>,
         }
     }
+    const _: fn() = || {
+        #[allow(unused_imports)]
+        use ::ftmb::__private::{ViaGuard as _, ViaReference as _};
+        let _ = ::ftmb::__private::Probe::new(&LIMIT).__ftmb_access();
+    };
 }

@@ -11,15 +11,32 @@ impl Nat {
         {
             count(name);
         }
-        for name in ({
-            #[allow(unused_mut)]
-            let mut __ftmb_field = ::ftmb::__private::Probe::new(&self.names)
-                .__ftmb_ordered()
-                .__ftmb_lent();
-            (*__ftmb_field).iter()
-        }) {
+        for name in (*::ftmb::__private::Probe::new(&self.names)
+            .__ftmb_ordered()
+            .__ftmb_lent_copy())
+            .iter()
+        {
             ({
                 *::ftmb::__private::Probe::new(&self.total).__ftmb_update() += 1;
+            });
+        }
+        for name in &mut (*::ftmb::__private::Probe::new(&self.names)
+            .__ftmb_ordered()
+            .__ftmb_lent())
+        {
+            ({
+                *::ftmb::__private::Probe::new(&self.total).__ftmb_update() += 1;
+            });
+        }
+        if let Some(largest) = ({
+            #[allow(unused_mut)]
+            let mut __ftmb_field = ::ftmb::__private::Probe::new(&self.sizes)
+                .__ftmb_ordered()
+                .__ftmb_access();
+            (*__ftmb_field).iter().copied().max()
+        }) {
+            ({
+                *::ftmb::__private::Probe::new(&self.total).__ftmb_update() = largest;
             });
         }
         ({

@@ -32,7 +32,7 @@ impl Nat {
                 .unwrap()
                 .get(&total);
         }
-        match (*::ftmb::__private::Probe::new(&self.mode).__ftmb_access()) {
+        match (*::ftmb::__private::Probe::new(&self.mode).__ftmb_seen()) {
             Mode::Idle => {
                 &(*::ftmb::__private::Probe::new(&self.settings).__ftmb_access()).name
             }

@@ -115,6 +115,35 @@ impl<T: State> DerefMut for GuardCell<'_, T> {
     }
 }
 
+/// A copy of a plain field, taken in a section of its own when it is first looked at: for a body that touches shared state, over
+/// which no section may be held.
+#[derive(Debug)]
+pub struct Lent<'a, T: State + Clone> {
+    cell: &'a Tracked<T>,
+    value: OnceCell<T>,
+}
+
+impl<'a, T: State + Clone> Lent<'a, T> {
+    #[inline(always)]
+    pub(super) fn new(cell: &'a Tracked<T>) -> Self {
+        Self { cell, value: OnceCell::new() }
+    }
+}
+
+impl<T: State + Clone> Deref for Lent<'_, T> {
+    type Target = T;
+
+    #[inline]
+    #[track_caller]
+    fn deref(&self) -> &T {
+        if let Some(value) = self.value.get() {
+            return value;
+        }
+        let value = self.cell.read().clone();
+        self.value.get_or_init(|| value)
+    }
+}
+
 /// A plain field seen from `report`: looked at without counting, never changed.
 #[derive(Debug)]
 pub struct PeekCell<'a, T: State>(RwLockPeek<'a, T>);

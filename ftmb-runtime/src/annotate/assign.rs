@@ -32,11 +32,13 @@ pub trait AssignedInBody {}
 #[diagnostic::do_not_recommend]
 impl<T: Copy> AssignedInBody for T {}
 
-/// A plain field that may be lent to the body of a `match`, `if let` or `for` which touches shared state. There is none.
+/// A plain field that may be lent to the body of a `match`, `if let` or `for` which touches shared state and cannot get a copy
+/// of it: what is `Clone` and not changed through the loan is copied. There is none.
 #[diagnostic::on_unimplemented(
     message = "this plain field of type `{Self}` is lent to a body that touches shared state",
     label = "held over the accesses in the body, so two cores could wait for each other",
-    note = "help: take out what the body needs first: `let values = self.field.clone();` in a statement before",
-    note = "help: or put the field into a `Mutex` or `RwLock`, and hold its guard as long as you choose"
+    note = "help: if the body only reads it, make `{Self}` `Clone`: the body then gets a copy",
+    note = "help: if the body changes it, take what the body needs of other fields out with `let` before, or put the field into a \
+            `Mutex` or `RwLock`, and hold its guard as long as you choose"
 )]
 pub trait LentToBody {}

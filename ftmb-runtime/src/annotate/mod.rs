@@ -31,7 +31,7 @@ mod sources;
 pub mod thread;
 mod values;
 
-pub use access::{CopyCell, GuardCell, PeekCell, Received};
+pub use access::{CopyCell, GuardCell, Lent, PeekCell, Received};
 pub use assign::{Assignable, AssignedInBody, LentToBody};
 pub use probe::{Iterated, Probe, ViaGuard, ViaReference};
 pub use refused::Refused;
@@ -40,4 +40,4 @@ pub use shareable::{
     Annotated, Field, Held, Locks, PerCoreField, Plain, Shareable, StaticAs, StaticCopy, StaticField, Storable,
     TrackAs, Value, track, track_per_core, unknown_piece,
 };
-pub use sources::{Clock, Portable, Random, RealClock, instead_of, random};
+pub use sources::{Clock, Epoch, Foreign, OtherEpoch, Portable, Random, instead_of, random};

@@ -6,12 +6,13 @@
 //! ```text
 //! Probe<Tracked<T>>, T: Copy    inherent, by value     CopyCell    reads copy the value and hold nothing
 //! Probe<Tracked<T>>             ViaGuard, by value     GuardCell   a guard, as long as the cell lives
-//! Probe<std's Instant>          inherent, by value     refused     another moment in every process
+//! Probe<std's Instant, locks>   inherent, by value     refused     another one in every process
 //! Probe<anything>               ViaReference, by &     &'a F       the field itself, lifetime intact
 //! ```
 
 use super::{
-    Assignable, AssignedInBody, CopyCell, GuardCell, LentToBody, PeekCell, Portable, RandomOrder, RealClock, SameOrder,
+    Assignable, AssignedInBody, CopyCell, Foreign, GuardCell, Lent, LentToBody, PeekCell, Portable, RandomOrder,
+    SameOrder,
 };
 use crate::state::State;
 use crate::sync::{Tracked, TrackedMut};
@@ -55,8 +56,24 @@ impl<'a, T: State + Copy> Probe<'a, Tracked<T>> {
     }
 }
 
-impl<'a, T: RealClock> Probe<'a, T> {
-    /// Never compiles: a real clock's moment differs between processes.
+impl<'a, T: State + Clone> Probe<'a, Tracked<T>> {
+    /// Reaches a copy of a plain field, where it is lent to a body that touches shared state.
+    #[inline(always)]
+    #[must_use]
+    pub fn __ftmb_lent_copy(self) -> Lent<'a, T> {
+        Lent::new(self.0)
+    }
+
+    /// Reaches a copy of it, where it is itself what a body that touches shared state looks at.
+    #[inline(always)]
+    #[must_use]
+    pub fn __ftmb_seen(self) -> Lent<'a, T> {
+        Lent::new(self.0)
+    }
+}
+
+impl<'a, T: Foreign> Probe<'a, T> {
+    /// Never compiles: what it holds differs between processes, or changes unseen.
     #[must_use]
     pub fn __ftmb_access(self) -> &'a T
     where
@@ -107,6 +124,12 @@ pub trait ViaGuard {
     fn __ftmb_lent(self) -> Self::Access
     where
         Self::Value: LentToBody;
+    /// As [`__ftmb_lent`](Self::__ftmb_lent), of what would be copied if it could be.
+    fn __ftmb_lent_copy(self) -> Self::Access
+    where
+        Self::Value: LentToBody;
+    /// Reaches the field where a body that touches shared state looks at it: held over the body, since it cannot be copied.
+    fn __ftmb_seen(self) -> Self::Access;
     /// Looks at the field from `report`, without counting.
     fn __ftmb_peek(self) -> Self::Peek;
     /// What dereferences to the place that an assignment changes.
@@ -140,6 +163,18 @@ impl<'a, T: State> ViaGuard for Probe<'a, Tracked<T>> {
         GuardCell::new(self.0)
     }
 
+    fn __ftmb_lent_copy(self) -> GuardCell<'a, T>
+    where
+        T: LentToBody,
+    {
+        GuardCell::new(self.0)
+    }
+
+    #[inline(always)]
+    fn __ftmb_seen(self) -> GuardCell<'a, T> {
+        GuardCell::new(self.0)
+    }
+
     #[inline(always)]
     #[track_caller]
     fn __ftmb_peek(self) -> PeekCell<'a, T> {
@@ -167,6 +202,10 @@ pub trait ViaReference {
     fn __ftmb_matched(self) -> Self::Place;
     /// As [`__ftmb_access`](Self::__ftmb_access): such a field may be lent.
     fn __ftmb_lent(self) -> Self::Place;
+    /// As [`__ftmb_lent`](Self::__ftmb_lent).
+    fn __ftmb_lent_copy(self) -> Self::Place;
+    /// As [`__ftmb_lent`](Self::__ftmb_lent).
+    fn __ftmb_seen(self) -> Self::Place;
     /// Reaches the field from `report`.
     fn __ftmb_peek(self) -> Self::Place;
     /// Never compiles: nothing but a plain shared field is assigned.
@@ -191,6 +230,16 @@ impl<'a, F: ?Sized> ViaReference for &Probe<'a, F> {
 
     #[inline(always)]
     fn __ftmb_lent(self) -> &'a F {
+        self.0
+    }
+
+    #[inline(always)]
+    fn __ftmb_lent_copy(self) -> &'a F {
+        self.0
+    }
+
+    #[inline(always)]
+    fn __ftmb_seen(self) -> &'a F {
         self.0
     }
 

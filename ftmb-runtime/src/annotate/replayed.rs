@@ -58,6 +58,8 @@ pub trait RandomOrder {}
 
 impl<K, V> RandomOrder for std::collections::HashMap<K, V, RandomState> {}
 impl<T> RandomOrder for std::collections::HashSet<T, RandomState> {}
+impl<M: RandomOrder> RandomOrder for std::sync::Arc<M> {}
+impl<M: RandomOrder> RandomOrder for Box<M> {}
 
 /// A map or set that is gone through in the same order in every process. Asked of fields with a [`RandomOrder`], so never
 /// fulfilled.

@@ -143,7 +143,8 @@ impl<T: Shareable<Kind = Value, Stored: State>> Storable for T {}
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be a type parameter of shared state",
     label = "not plain `State`",
-    note = "help: require `{Self}: State` where the parameter is declared, or annotate the type with `#[ftmb::state]`"
+    note = "help: for data, require `{Self}: State` where the parameter is declared, or annotate the type with `#[ftmb::state]`",
+    note = "help: for a struct of locks, mark the field `#[ftmb(shared)]` and require `{Self}: ftmb::sync::Shared`"
 )]
 pub trait Plain: State + Shareable<Kind = Value, Stored = Self> {}
 

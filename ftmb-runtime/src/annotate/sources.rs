@@ -2,6 +2,9 @@
 //!
 //! Invariant: nothing here reads a real clock or entropy; time is the packet's arrival, randomness the core's generator.
 
+use std::sync::atomic;
+use std::time::Duration;
+
 use rand_core::Rng;
 
 use crate::{rng, time};
@@ -16,43 +19,112 @@ use crate::{rng, time};
     note = "help: use `std::time::Instant`, `std::time::SystemTime` or `cx.now()`: they give the packet's arrival"
 )]
 pub trait Clock<Now> {
+    /// What `elapsed` gives.
+    type Elapsed;
     /// The current packet's arrival.
     fn now() -> Now;
+    /// From then to the current packet's arrival.
+    fn elapsed(since: &Now) -> Self::Elapsed;
 }
 
 macro_rules! clocks {
-    ($($name:ident)*) => {$(
-        #[diagnostic::do_not_recommend]
-        impl Clock<time::$name> for std::time::$name {
-            #[inline]
-            fn now() -> time::$name {
-                time::$name::now()
-            }
-        }
-
-        #[diagnostic::do_not_recommend]
-        impl Clock<time::$name> for time::$name {
-            #[inline]
-            fn now() -> time::$name {
-                time::$name::now()
-            }
-        }
+    ($($name:ident: $elapsed:ty),*) => {$(
+        clocks!(@ $name: $elapsed, std::time::$name);
+        clocks!(@ $name: $elapsed, time::$name);
     )*};
+    (@ $name:ident: $elapsed:ty, $clock:ty) => {
+        #[diagnostic::do_not_recommend]
+        impl Clock<time::$name> for $clock {
+            type Elapsed = $elapsed;
+
+            #[inline]
+            fn now() -> time::$name {
+                time::$name::now()
+            }
+
+            #[inline]
+            fn elapsed(since: &time::$name) -> $elapsed {
+                since.elapsed()
+            }
+        }
+    };
 }
 
-clocks! { Instant SystemTime }
+clocks! { Instant: Duration, SystemTime: Result<Duration, time::SystemTimeError> }
 
-/// A moment of a real clock, which is another one in every process.
-pub trait RealClock {}
+/// What a path that ends in `UNIX_EPOCH` is wrapped in: std's becomes the one that replayed clocks are compared with.
+#[derive(Debug)]
+pub struct Epoch<T>(pub T);
 
-impl RealClock for std::time::Instant {}
-impl RealClock for std::time::SystemTime {}
+impl Epoch<std::time::SystemTime> {
+    /// The Unix epoch of the clock that replays.
+    #[must_use]
+    pub const fn __ftmb_epoch(self) -> time::SystemTime {
+        time::SystemTime::UNIX_EPOCH
+    }
+}
 
-/// A moment that means the same in every process. Asked of fields that hold a [`RealClock`]'s, so never fulfilled.
+/// An epoch that is not std's stays as it is.
+pub trait OtherEpoch {
+    /// Its type.
+    type Moment;
+    /// The epoch.
+    fn __ftmb_epoch(self) -> Self::Moment;
+}
+
+impl<T> OtherEpoch for Epoch<T> {
+    type Moment = T;
+
+    fn __ftmb_epoch(self) -> T {
+        self.0
+    }
+}
+
+/// What is another one in every process, or changes unseen: std's clocks, locks and atomics, also behind an alias.
+pub trait Foreign {}
+
+macro_rules! foreign {
+    ($([$($parameter:tt)*] $type:ty;)*) => {$(impl<$($parameter)*> Foreign for $type {})*};
+}
+
+foreign! {
+    [] std::time::Instant;
+    [] std::time::SystemTime;
+    [T] std::sync::Mutex<T>;
+    [T] std::sync::RwLock<T>;
+    [T] std::sync::OnceLock<T>;
+    [T: Foreign, F] std::sync::LazyLock<T, F>;
+    [] std::sync::Once;
+    [] std::sync::Condvar;
+    [] std::sync::Barrier;
+    [] atomic::AtomicBool;
+    [] atomic::AtomicU8;
+    [] atomic::AtomicU16;
+    [] atomic::AtomicU32;
+    [] atomic::AtomicU64;
+    [] atomic::AtomicUsize;
+    [] atomic::AtomicI8;
+    [] atomic::AtomicI16;
+    [] atomic::AtomicI32;
+    [] atomic::AtomicI64;
+    [] atomic::AtomicIsize;
+    [T] atomic::AtomicPtr<T>;
+    [T: Foreign + ?Sized] &T;
+    [T: Foreign + ?Sized] std::sync::Arc<T>;
+    [T: Foreign + ?Sized] Box<T>;
+    [T: Foreign] Option<T>;
+    [T: Foreign] Vec<T>;
+    [T: Foreign] [T];
+    [T: Foreign, const N: usize] [T; N];
+}
+
+/// What means the same in every process and changes only where it is recorded. Asked of fields and statics that are [`Foreign`], so never
+/// fulfilled.
 #[diagnostic::on_unimplemented(
-    message = "this field holds a moment of a real clock, `{Self}`",
+    message = "this holds `{Self}`, which is neither recorded nor the same in every process",
     label = "another one in the process that takes over",
-    note = "help: hold `ftmb::time::Instant` or `ftmb::time::SystemTime`, which `now()` gives in here"
+    note = "help: drop `#[ftmb(config)]` from a lock or an atomic, so that it is tracked; put `#[ftmb::shared]` on a static",
+    note = "help: in the place of a clock's moment hold `ftmb::time::Instant` or `ftmb::time::SystemTime`, which `now()` gives in here"
 )]
 pub trait Portable {}
 

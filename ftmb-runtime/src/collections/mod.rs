@@ -7,9 +7,12 @@ mod changes;
 pub mod hash_map;
 mod hash_set;
 mod index_pool;
+mod set_algebra;
 pub mod sharded_map;
+pub mod sharded_set;
 
 pub use hash_map::HashMap;
 pub use hash_set::HashSet;
 pub use index_pool::{IndexPool, PoolError};
 pub use sharded_map::ShardedMap;
+pub use sharded_set::ShardedSet;

@@ -84,7 +84,7 @@ macro_rules! mapped {
             borrow: PhantomData<$part>,
         }
 
-        // SAFETY: a shared guard gives out `&U` only. Test: the compiler's (`U: Sync` is required).
+        // SAFETY: a reference to the guard gives out `&U` only. Test: the compiler's (`U: Sync` is required).
         unsafe impl<U: ?Sized + Sync> Sync for $name<'_, U> {}
 
         impl<'a, T> $guard<'a, T> {

@@ -29,6 +29,12 @@ use crate::state::{Extent, Layout, Piece, PieceWriter, Place, StateError};
 /// pair.walk(&mut walker);
 /// assert_eq!(walker.names().collect::<Vec<_>>(), ["left", "right[0]", "right[1]"]);
 /// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not the shared state of a middlebox",
+    label = "neither a struct with `#[ftmb::shared]` nor a tracked type",
+    note = "help: if it is a struct, put `#[ftmb::shared]` on it, and `#[ftmb::middlebox]` on each of its `impl` blocks",
+    note = "help: where it is a type parameter or a trait object, require `Shared`: `trait Policy: ftmb::sync::Shared`"
+)]
 pub trait Shared: Send + Sync {
     /// Shows every variable inside to the walker.
     fn walk<'a>(&'a self, walker: &mut Walker<'a>);
@@ -100,13 +106,13 @@ containers! {
     Option<T>, (T: Shared);
 }
 
-impl<T: Shared> Shared for Box<T> {
+impl<T: Shared + ?Sized> Shared for Box<T> {
     fn walk<'a>(&'a self, walker: &mut Walker<'a>) {
         (**self).walk(walker);
     }
 }
 
-impl<T: Shared> Shared for std::sync::Arc<T> {
+impl<T: Shared + ?Sized> Shared for std::sync::Arc<T> {
     fn walk<'a>(&'a self, walker: &mut Walker<'a>) {
         (**self).walk(walker);
     }

@@ -2,6 +2,8 @@
 //!
 //! Invariant: a handle leads to the copy of the instance whose code runs on this thread, never to another one's. Copies have the
 //! order of their sorted names, whatever order the linker found them in, so every process of a build numbers them alike.
+//! Outside of any instance a handle leads nowhere, except in unit tests: there code that was written without ftmb is called as it
+//! is, and finds one copy that belongs to the process.
 //!
 //! ```text
 //! static SESSIONS: Static<..>   a handle: name, initialiser, index     one for the process
@@ -48,12 +50,29 @@ pub struct Static<F> {
     name: &'static str,
     make: fn() -> F,
     index: OnceLock<usize>,
+    /// The process's own copy, and whether there may be one.
+    own: OnceLock<F>,
+    in_tests: bool,
 }
 
 impl<F> Static<F> {
     /// A handle. `make` is called once for each instance.
     pub const fn new(name: &'static str, make: fn() -> F) -> Static<F> {
-        Static { name, make, index: OnceLock::new() }
+        Static { name, make, index: OnceLock::new(), own: OnceLock::new(), in_tests: false }
+    }
+
+    /// Whether outside of any instance it leads to one copy for the process, as a static without ftmb does, instead of to a panic.
+    ///
+    /// ```
+    /// use ftmb_runtime::sync::{Mutex, Static};
+    /// static SEEN: Static<Mutex<u64>> = Static::new("example::SEEN", || Mutex::new(0)).in_tests(true);
+    /// *SEEN.lock().unwrap() += 1;
+    /// assert_eq!(*SEEN.lock().unwrap(), 1);
+    /// ```
+    #[must_use]
+    pub const fn in_tests(mut self, in_tests: bool) -> Static<F> {
+        self.in_tests = in_tests;
+        self
     }
 
     /// The variable's name: module path and name.
@@ -80,15 +99,21 @@ impl<F: Shared + Any> Declared for Static<F> {
 impl<F: Shared + Any> Deref for Static<F> {
     type Target = F;
 
-    /// The current instance's copy.
+    /// The current instance's copy; outside of any, in unit tests, the process's own.
     ///
     /// # Panics
-    /// Outside of any instance: on a thread that neither runs a core nor constructs or reports on a middlebox.
+    /// Outside of any instance, on a thread that neither runs a core nor constructs or reports on a middlebox, unless it was
+    /// declared for unit tests ([`Static::in_tests`]).
     #[inline]
     #[track_caller]
     fn deref(&self) -> &F {
         let copy = self.index.get().zip(CURRENT.get()).and_then(|(index, statics)| statics.0.get(*index));
-        let Some(copy) = copy else { outside(self.name) };
+        let Some(copy) = copy else {
+            if self.in_tests {
+                return self.own.get_or_init(self.make);
+            }
+            outside(self.name)
+        };
         let copy: &'static dyn Any = *copy;
         let Some(copy) = copy.downcast_ref() else { outside(self.name) };
         copy
@@ -100,7 +125,8 @@ impl<F: Shared + Any> Deref for Static<F> {
 fn outside(name: &str) -> ! {
     panic!(
         "`{name}` was used outside of any instance: a shared static has one copy for each instance of a middlebox, and can be used \
-         only while a middlebox is constructed, processes an input, or reports"
+         only while a middlebox is constructed, processes an input, or reports. help: in `main`, set what the constructor needs by \
+         its arguments; in a test outside of the crate, send inputs to an `ftmb::testing::Group`"
     )
 }
 
@@ -196,6 +222,13 @@ mod tests {
         assert_eq!(one.enter(address), one.enter(address));
         assert_ne!(one.enter(address), other.enter(address));
         assert_ne!(one.enter(|| other.enter(address)), one.enter(address));
+    }
+
+    #[test]
+    fn in_unit_tests_the_process_has_a_copy_of_its_own() {
+        static ALONE: Static<Mutex<u32>> = Static::new("tests::ALONE", || Mutex::new(1)).in_tests(true);
+        *ALONE.lock().unwrap() += 1;
+        assert_eq!(*ALONE.lock().unwrap(), 2);
     }
 
     #[test]

@@ -9,6 +9,7 @@
 //! ```
 
 mod access;
+mod attempts;
 mod convert;
 mod entry;
 mod guards;
@@ -20,6 +21,7 @@ use std::borrow::Borrow;
 use std::hash::{BuildHasher, Hash};
 use std::panic::Location;
 
+pub use attempts::TryResult;
 pub use entry::{Entry, OccupiedEntry, VacantEntry};
 use foldhash::quality::FixedState;
 pub use guards::{Ref, RefMut};
@@ -45,7 +47,7 @@ const SHARDS: usize = 64;
 ///   packets can choose keys that all belong to one shard. That costs what a single lock costs, cores waiting for each other,
 ///   and no more: within the shard keys are hashed with a random seed, so lookups stay fast.
 ///
-/// Missing: `try_get`, `try_get_mut` and `try_entry`, custom hashers, access to the shards themselves, `Clone`, guards of parts of a
+/// Missing: custom hashers, access to the shards themselves, `Clone`, guards of parts of a
 /// value (`Ref::map`).
 ///
 /// # Examples

@@ -100,7 +100,7 @@ pub struct RwLockWriteGuard<'a, T> {
     pub(super) not_send: PhantomData<*const ()>,
 }
 
-// SAFETY: a shared guard gives out `&T` only. Test: the compiler's (`T: Sync` is required).
+// SAFETY: a reference to the guard gives out `&T` only. Test: the compiler's (`T: Sync` is required).
 unsafe impl<T: Sync> Sync for RwLockWriteGuard<'_, T> {}
 
 impl<'a, T> RwLockWriteGuard<'a, T> {

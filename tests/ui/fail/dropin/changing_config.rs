@@ -6,6 +6,8 @@ struct Nat {
     names: dashmap::DashMap<u32, String>,
     #[ftmb(config)]
     limits: parking_lot::RwLock<Vec<u32>>,
+    #[ftmb(config)]
+    jobs: crossbeam_channel::Receiver<u32>,
 }
 
 fn main() {}

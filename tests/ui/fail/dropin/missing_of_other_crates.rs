@@ -7,14 +7,14 @@ mod parking_lot {
 }
 
 mod dashmap {
-    pub struct DashSet<T>(T);
+    pub struct ReadOnlyView<T>(T);
 }
 
 #[ftmb::shared]
 struct Nat {
     ready: parking_lot::Condvar,
     depth: Vec<parking_lot::ReentrantMutex<u32>>,
-    seen: dashmap::DashSet<u32>,
+    seen: dashmap::ReadOnlyView<u32>,
 }
 
 #[ftmb::middlebox]

@@ -18,6 +18,11 @@ impl Nat {
             self.last
         });
         self.sizes.insert(id, next(&mut id) + self.last);
+        let held = &mut id;
+        self.sizes.insert(*held, {
+            *held += 1;
+            self.last
+        });
     }
 }
 

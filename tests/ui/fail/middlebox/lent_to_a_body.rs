@@ -1,12 +1,15 @@
-//! A section that would span the accesses of a body, where two cores could wait for each other.
+//! A section that would span the accesses of a body, where two cores could wait for each other, and no copy will do.
 
 use std::collections::BTreeMap;
+
+#[ftmb::state]
+struct Name(String);
 
 #[ftmb::shared]
 struct Nat {
     #[ftmb(config)]
     rules: Vec<u32>,
-    names: Vec<String>,
+    names: Vec<Name>,
     bytes: [u8; 4],
     ports: BTreeMap<u32, u32>,
     mode: Option<String>,
@@ -20,10 +23,13 @@ impl Nat {
             self.total += *rule as usize;
         }
         for (index, name) in self.names.iter().enumerate() {
-            self.total += name.len() + index;
+            self.total += name.0.len() + index;
         }
-        for byte in self.bytes.iter() {
-            self.total += usize::from(*byte);
+        for byte in self.bytes.iter_mut() {
+            *byte = self.total as u8;
+        }
+        for byte in &mut self.bytes {
+            *byte = self.total as u8;
         }
         match self.ports.get_mut(&key) {
             Some(port) => *port += 1,
@@ -31,8 +37,8 @@ impl Nat {
                 self.ports.insert(key, 1);
             }
         }
-        if let Some("idle") = self.mode.as_deref() {
-            self.total = 0;
+        if let Some(ref mut mode) = self.mode {
+            mode.push_str(&self.total.to_string());
         }
     }
 }

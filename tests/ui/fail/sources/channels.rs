@@ -15,6 +15,9 @@ impl Nat {
         let _ = crossbeam_channel::bounded(1);
         let _ = flume::unbounded();
         drop((sender, receiver));
+        while let Ok(late) = inbox.try_recv() {
+            drop(late);
+        }
         inbox.recv_timeout(std::time::Duration::ZERO).unwrap_or(0) + inbox.recv().unwrap_or(0)
     }
 }

@@ -29,6 +29,8 @@ impl Nat {
         let all = vec![self.generation, self.name.len() as u64];
         let many = vec![self.generation; self.name.len()];
         write!(self.log, "{}", self.name).ok()?;
+        #[cfg(any())]
+        write!(self.log, "{}", self.no_such_field);
         write!(self.log, "-{}-{}", self.log.len(), self.generation).ok()?;
         writeln!(self.log).ok()?;
         let mut own = String::new();
