@@ -9,10 +9,11 @@
 mod config;
 mod ports;
 
+use std::cell::RefCell;
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use ftmb_runtime::worker::Polling;
+use ftmb_runtime::worker::{LINGER, Polling};
 use tracing::{info, warn};
 
 use crate::checkpoints::Checkpoints;
@@ -24,6 +25,7 @@ use crate::group_record::{GroupRecord, Identity, Stat};
 use crate::input_logger::InputLogger;
 use crate::output_logger::{Base, OneHost, OutputLogger};
 use crate::supervisor::{Factory, Supervisor};
+use crate::uring::Sleeper;
 
 pub use config::GatewayConfig;
 pub use ports::{PortSet, Reply};
@@ -32,10 +34,12 @@ pub use ports::{PortSet, Reply};
 const BATCH: usize = 64;
 /// How often supervisor and checkpoints are looked after without a reason, ns.
 const ROUND: u64 = 100_000;
+/// Between two looks at what ports have counted, ns.
+const COUNTING: u64 = 100_000_000;
 /// Empty turns before the thread yields, and before it blocks.
 const SPINS: u32 = 32;
 const YIELDS: u32 = 48;
-/// How long it blocks at most: ports may have news that ring no bell.
+/// How long it blocks at most: some ports have news that ring no bell and make no descriptor readable.
 const NAP: Duration = Duration::from_millis(1);
 /// How long a stopped group may take to drain.
 const DRAIN: u64 = 10_000_000_000;
@@ -52,6 +56,7 @@ pub struct Gateway {
     supervisor: Supervisor,
     checkpoints: Checkpoints,
     next_round: u64,
+    next_count: u64,
     stopping_since: Option<u64>,
     done: bool,
 }
@@ -89,7 +94,7 @@ impl Gateway {
             let base = load_base(&record, &image, &stage, fingerprint)?;
             let il = InputLogger::attach(record.clone(), &logs, &ports.ids())?;
             let il = if let Some(own) = flow_hash { il.with_flow_hash(own) } else { il };
-            ports.resume(|object| il.resume_at(object))?;
+            ports.resume(|object, keeps| il.resume_at(object, keeps))?;
             Ok((il, OutputLogger::new(record.clone(), logs.clone(), Box::new(OneHost), base)?))
         };
         let (il, ol) = match rebuild() {
@@ -113,6 +118,7 @@ impl Gateway {
             supervisor,
             checkpoints,
             next_round: 0,
+            next_count: 0,
             stopping_since: None,
             done: false,
         })
@@ -139,25 +145,34 @@ impl Gateway {
 
     fn serve(&mut self) -> Result<(), Error> {
         let record = self.record.clone();
-        let mut idle = 0;
+        let mut sleeper = Sleeper::new();
+        // Who sends to a memory port rings; for the others it is worth while to stay awake a little.
+        let linger = if self.ports.wake_by().is_empty() { Duration::ZERO } else { LINGER };
+        let (mut idle, mut idle_since) = (0, Instant::now());
         while !self.done {
             if self.turn()? {
                 idle = 0;
                 continue;
             }
+            if idle == 0 {
+                idle_since = Instant::now();
+            }
             idle += 1;
             if self.config.polling == Polling::Dedicated || idle < SPINS {
                 std::hint::spin_loop();
-            } else if idle < YIELDS {
+            } else if idle < YIELDS || idle_since.elapsed() < linger {
                 std::thread::yield_now();
             } else {
                 let mut last_look = Ok(false);
                 // The last look is a whole turn: nothing that it finds can be slept over.
+                let this = RefCell::new(&mut *self);
                 let look = || {
-                    last_look = self.turn();
+                    last_look = this.borrow_mut().turn();
                     !matches!(last_look, Ok(false))
                 };
-                record.gateway_bell().wait(look, NAP);
+                record.gateway_bell().wait_by(look, |bell, expected| {
+                    sleeper.sleep(bell, expected, &this.borrow().ports.wake_by(), NAP);
+                });
                 if last_look? {
                     idle = 0;
                 }
@@ -212,6 +227,10 @@ impl Gateway {
         let drain = self.stopping_since.is_some() && !self.ol.is_drained();
         let pressed = self.il.was_full() || drain;
         busy |= self.checkpoints.step(&mut self.ol, keeper, pressed)?;
+        if now >= self.next_count {
+            self.next_count = now + COUNTING;
+            self.ports.count();
+        }
         self.look_for_the_end(now);
         Ok(busy)
     }

@@ -40,7 +40,7 @@ use lane::{Appended, Lane};
 /// assert_eq!(logs.input[0].tail(), 0, "not yet published");
 /// logger.publish();
 /// assert!(logs.input[0].tail() > 0);
-/// assert_eq!(logger.resume_at(0), 2);
+/// assert_eq!(logger.resume_at(0, true), 2);
 /// # Ok::<(), ftmb_netio::Error>(())
 /// ```
 #[derive(Debug)]
@@ -106,9 +106,12 @@ impl InputLogger {
         InputLogger { hash: self.hash.with_own(own), ..self }
     }
 
-    /// Where port object `object` must be resumed: everything before this source position is stamped.
-    pub fn resume_at(&self, object: usize) -> u64 {
-        self.record.stamped(object) + 1
+    /// Where port object `object` must be resumed. If it keeps its frames: behind what is known to be stamped in all logs. If it
+    /// does not, its positions merely count, and the next frame must have one that no log knows.
+    pub fn resume_at(&self, object: usize, keeps: bool) -> u64 {
+        let stamped = self.record.stamped(object);
+        let last = self.lanes.iter().map(|lane| lane.last(object)).max().unwrap_or(0);
+        if keeps { stamped + 1 } else { stamped.max(last) + 1 }
     }
 
     /// Starts a batch: reads the clock, once.

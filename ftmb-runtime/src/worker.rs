@@ -6,7 +6,7 @@
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::Ordering;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::checkpoint::CorePoint;
 use crate::crew::Abandon;
@@ -39,12 +39,17 @@ pub const INPUT_MARK: usize = 0;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Polling {
-    /// Spins briefly, then yields, then blocks: shares the CPU with others.
+    /// Spins briefly, yields for a while ([`LINGER`]), then blocks: shares the CPU with others, and is awake while packets come
+    /// every now and then.
     #[default]
     Adaptive,
     /// Never gives the CPU away: for cores of their own.
     Dedicated,
 }
+
+/// How long a thread that has had work yields before it blocks: to be woken takes tens of microseconds, so somebody who sends a
+/// thousand packets a second should not have to wait for that with each.
+pub const LINGER: Duration = Duration::from_millis(2);
 
 /// Where threads of a group sleep.
 pub trait Bells: Send + Sync {
@@ -100,6 +105,8 @@ pub struct Worker<'a, M> {
     polling: Polling,
     interval: u32,
     arrival: u64,
+    /// Since when there has been nothing to do.
+    idle_since: Instant,
     /// Where the running input starts, for messages.
     current: u64,
 }
@@ -150,6 +157,7 @@ impl<'a, M: Middlebox> Worker<'a, M> {
             polling,
             interval,
             arrival: point.arrival,
+            idle_since: Instant::now(),
             current: point.in_pos,
         })
     }
@@ -204,7 +212,8 @@ impl<'a, M: Middlebox> Worker<'a, M> {
     /// Processes up to [`BATCH`] inputs and publishes; returns how many there were.
     fn batch(&mut self) -> Result<usize, InstanceError> {
         let mut done = 0;
-        if self.instance.flip.is_wanted() {
+        let flips = self.instance.flip.is_wanted();
+        if flips {
             self.arrive();
         }
         while done < BATCH && self.step()? {
@@ -214,6 +223,9 @@ impl<'a, M: Middlebox> Worker<'a, M> {
             }
         }
         self.publish();
+        if done > 0 || flips {
+            self.bells.downstream().ring();
+        }
         Ok(done)
     }
 
@@ -226,7 +238,6 @@ impl<'a, M: Middlebox> Worker<'a, M> {
         self.lane.publish();
         // Release; pairs with whoever waits for the core to have got so far and then reads its logs.
         self.core.det.log().mark(INPUT_MARK).store(self.input.position(), Ordering::Release);
-        self.bells.downstream().ring();
     }
 
     /// Processes one input, if there is one and room for it.
@@ -272,6 +283,7 @@ impl<'a, M: Middlebox> Worker<'a, M> {
     /// At a flip: publishes, tells where it stands, waits for the others.
     fn arrive(&mut self) {
         self.publish();
+        self.bells.downstream().ring();
         if self.core.is_within_cut() {
             return;
         }
@@ -312,10 +324,13 @@ impl<'a, M: Middlebox> Worker<'a, M> {
     fn wait(&mut self, idle: u32) -> u32 {
         const SPIN: u32 = 100;
         const YIELD: u32 = 200;
+        if idle == 0 {
+            self.idle_since = Instant::now();
+        }
         match self.polling {
             Polling::Dedicated => std::hint::spin_loop(),
             Polling::Adaptive if idle < SPIN => std::hint::spin_loop(),
-            Polling::Adaptive if idle < YIELD => std::thread::yield_now(),
+            Polling::Adaptive if idle < YIELD || self.idle_since.elapsed() < LINGER => std::thread::yield_now(),
             Polling::Adaptive => {
                 let (input, instance) = (&self.input, self.instance);
                 let waiting = input.position() < input.log().tail();

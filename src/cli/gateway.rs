@@ -11,10 +11,12 @@ use ftmb_netio::flow::OwnHash;
 use ftmb_netio::gateway::{Gateway, GatewayConfig, PortSet};
 use ftmb_netio::group_dir::GroupDir;
 use ftmb_netio::group_record::{GroupRecord, Role};
+use ftmb_netio::port::device::DevicePort;
 use ftmb_netio::port::memory::MemoryPort;
 use ftmb_netio::port::pcap::{OutputMode, PcapOptions, PcapPort};
 use ftmb_netio::port::{PortKind, PortSpec};
 use ftmb_netio::supervisor::{Factory, Launch};
+use ftmb_netio::uring::EngineChoice;
 use ftmb_runtime::packet::PortId;
 
 use crate::Result;
@@ -57,6 +59,10 @@ fn ports(dir: &GroupDir, record: &GroupRecord, config: &Config) -> Result<PortSe
         match port.kind() {
             PortKind::Pcap(pcap) => {
                 let port = PcapPort::open(id, pcap, &options).map_err(ftmb_netio::Error::from)?;
+                ports.add(vec![id], Box::new(port))?;
+            }
+            PortKind::Device(device) => {
+                let port = DevicePort::open(id, device, EngineChoice::Auto).map_err(ftmb_netio::Error::from)?;
                 ports.add(vec![id], Box::new(port))?;
             }
             _ => in_memory.push(id),

@@ -1,6 +1,8 @@
 //! The ports of a group as the output logger's outlet. Invariant: a port object serves fixed ids, in an order that a restart
 //! keeps; what is flushed was sent by whoever sent since the last flush.
 
+use std::os::fd::BorrowedFd;
+
 use ftmb_runtime::frame::{KIND_CONTROL_ERROR, KIND_PACKET};
 use ftmb_runtime::packet::PortId;
 use tracing::warn;
@@ -8,7 +10,7 @@ use tracing::warn;
 use crate::error::Error;
 use crate::group_record::{GroupRecord, MAX_PORTS, Stat};
 use crate::output_logger::{Outlet, Output};
-use crate::port::{Port, PortError};
+use crate::port::{Port, PortError, PortStat, PortStatistics};
 
 /// The reply to a control request.
 #[derive(Clone, Copy, Debug)]
@@ -48,6 +50,7 @@ struct Object {
     ids: Vec<PortId>,
     port: Box<dyn Port>,
     dirty: bool,
+    counted: PortStatistics,
 }
 
 impl std::fmt::Debug for PortSet {
@@ -73,7 +76,7 @@ impl PortSet {
                 _ => return Err(Error::Ports { expected: "port ids below 16, each once", found: id.0.into() }),
             }
         }
-        self.objects.push(Object { ids, port, dirty: false });
+        self.objects.push(Object { ids, port, dirty: false, counted: PortStatistics::default() });
         Ok(())
     }
 
@@ -105,11 +108,31 @@ impl PortSet {
         !self.objects.is_empty() && self.objects.iter().all(|object| object.port.exhausted())
     }
 
-    pub(super) fn resume(&mut self, at: impl Fn(usize) -> u64) -> Result<(), Error> {
+    pub(super) fn resume(&mut self, at: impl Fn(usize, bool) -> u64) -> Result<(), Error> {
         for (index, object) in self.objects.iter_mut().enumerate() {
-            object.port.resume(at(index))?;
+            let keeps = object.port.keeps();
+            object.port.resume(at(index, keeps))?;
         }
         Ok(())
+    }
+
+    /// What becomes readable when frames come.
+    pub(super) fn wake_by(&self) -> Vec<BorrowedFd<'_>> {
+        self.objects.iter().filter_map(|object| object.port.wakes_by()).collect()
+    }
+
+    /// Writes into the record what the ports have counted since the last time.
+    pub(super) fn count(&mut self) {
+        for (index, object) in self.objects.iter_mut().enumerate() {
+            let now = object.port.statistics();
+            for stat in PortStat::ALL {
+                let more = now.get(stat) - object.counted.get(stat);
+                if more > 0 {
+                    self.record.add_port_stat(index, stat, more);
+                }
+            }
+            object.counted = now;
+        }
     }
 
     fn drop_output(&self, output: &Output<'_>, why: &dyn std::fmt::Display) -> Result<bool, Error> {

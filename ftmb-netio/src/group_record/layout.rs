@@ -1,6 +1,8 @@
 //! Which word of the group record means what. Invariant: areas do not overlap (each starts where the one before ends), and
 //! whatever different processes write often is on different cache lines (8 words).
 
+use crate::port::PortStat;
+
 /// Cores that a group may have.
 pub const MAX_CORES: usize = 32;
 /// Ports that a group may have.
@@ -9,7 +11,7 @@ pub const MAX_PORTS: usize = 16;
 pub const MEMBERS: usize = 4;
 
 /// Version of this layout; stands in word [`LAYOUT`].
-pub(super) const VERSION: u64 = 1;
+pub(super) const VERSION: u64 = 2;
 
 pub(super) const LAYOUT: usize = 0;
 pub(super) const CLOCK_BASE: usize = 1;
@@ -62,9 +64,13 @@ pub(super) const TAKEOVERS: usize = FLIPS + 8 + FLIP_RING;
 pub(super) const TAKEOVER_WORDS: usize = 8;
 pub(super) const TAKEOVER_RING: usize = 64;
 
+pub(super) const PORT_STATS: usize = TAKEOVERS + TAKEOVER_RING * TAKEOVER_WORDS;
+pub(super) const PORT_STATS_WORDS: usize = 16;
+
 /// Words of the whole record.
-pub(super) const WORDS: usize = TAKEOVERS + TAKEOVER_RING * TAKEOVER_WORDS;
+pub(super) const WORDS: usize = PORT_STATS + MAX_PORTS * PORT_STATS_WORDS;
 
 const _: () = assert!(RESUMED + MAX_PORTS <= EPOCHS && CONTROLS < RESUMED);
 const _: () = assert!(MEMBER0 == 352 && RELEASED == 416 && BELLS == 672 && STATS == 976 && CORE_STATS == 1040);
 const _: () = assert!(BELLS.is_multiple_of(8) && RELEASED.is_multiple_of(8) && MEMBER0.is_multiple_of(8));
+const _: () = assert!(PortStat::ALL.len() <= PORT_STATS_WORDS);

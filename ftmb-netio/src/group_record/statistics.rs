@@ -2,7 +2,8 @@
 
 use std::sync::atomic::Ordering;
 
-use super::{GroupRecord, MAX_CORES, layout};
+use super::{GroupRecord, MAX_CORES, MAX_PORTS, layout};
+use crate::port::PortStat;
 
 /// A figure of the group.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -99,6 +100,22 @@ impl GroupRecord {
         self.add(core_stat(core, stat), more);
     }
 
+    /// A figure of one port object (in the order of the configuration; all `memory` ports are one, the last).
+    ///
+    /// # Panics
+    /// If `object` is not below [`MAX_PORTS`].
+    pub fn port_stat(&self, object: usize, stat: PortStat) -> u64 {
+        self.get(port_stat(object, stat))
+    }
+
+    /// Adds to a figure of one port object. Gateway only.
+    ///
+    /// # Panics
+    /// If `object` is not below [`MAX_PORTS`].
+    pub fn add_port_stat(&self, object: usize, stat: PortStat, more: u64) {
+        self.add(port_stat(object, stat), more);
+    }
+
     fn add(&self, index: usize, more: u64) {
         // Relaxed: one writer, and nothing is ordered by it.
         let word = self.word(index);
@@ -161,4 +178,9 @@ fn takeover(epoch: u64) -> usize {
 fn core_stat(core: usize, stat: CoreStat) -> usize {
     assert!(core < MAX_CORES, "core {core} of {MAX_CORES}");
     layout::CORE_STATS + core * layout::CORE_STATS_WORDS + stat as usize
+}
+
+fn port_stat(object: usize, stat: PortStat) -> usize {
+    assert!(object < MAX_PORTS, "port {object} of {MAX_PORTS}");
+    layout::PORT_STATS + object * layout::PORT_STATS_WORDS + stat as usize
 }

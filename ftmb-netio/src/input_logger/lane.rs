@@ -70,6 +70,11 @@ impl Lane {
         Ok(lane)
     }
 
+    /// The last source position in the log of a port object.
+    pub(super) fn last(&self, object: usize) -> u64 {
+        self.last[object]
+    }
+
     pub(super) fn controlled(&self) -> u64 {
         self.control
     }

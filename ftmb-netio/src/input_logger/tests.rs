@@ -80,7 +80,7 @@ proptest! {
         }
         let mut logger = attach(&record, &logs);
         for object in 0..2 {
-            let from = logger.resume_at(object);
+            let from = logger.resume_at(object, true);
             offer(&mut logger, object, from, total);
         }
         logger.publish();
@@ -102,7 +102,7 @@ fn marks_that_a_killed_logger_did_not_write_are_read_from_the_log() {
     }
     drop(logger);
     let mut logger = attach(&record, &logs);
-    assert_eq!(logger.resume_at(0), 1);
+    assert_eq!(logger.resume_at(0, true), 1);
     offer(&mut logger, 0, 1, 12);
     logger.publish();
     assert_eq!(all(&logs, 0..2), (1..=12).collect::<Vec<_>>());
@@ -181,4 +181,19 @@ fn arrivals_do_not_go_back_when_the_clock_does() {
     offer(&mut logger, 0, 21, 40);
     logger.publish();
     assert_eq!(all(&logs, 0..2).len(), 40);
+}
+
+#[test]
+fn a_port_that_keeps_nothing_goes_on_behind_what_any_log_knows() {
+    let (record, logs) = group();
+    let mut logger = attach(&record, &logs);
+    // Dies after the first log is published: the record does not know yet.
+    logger.steps_to_live = Some(1);
+    offer(&mut logger, 0, 1, 20);
+    logger.publish();
+    let logger = attach(&record, &logs);
+    assert_eq!(record.stamped(0), 0);
+    assert_eq!(logger.resume_at(0, true), 1, "what was not stamped is offered again");
+    let last = all(&logs, 0..1).into_iter().max().expect("the first log is published");
+    assert_eq!(logger.resume_at(0, false), last + 1, "a new frame is not taken for one that is stamped");
 }

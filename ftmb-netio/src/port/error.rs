@@ -1,6 +1,7 @@
 //! What can go wrong at a port.
 //!
-//! Invariant: an error names the file, the byte offset, what was expected there and what was found.
+//! Invariant: an error names the file or the interface, what was expected there, what was found, and what to do if it is the
+//! operator's to do.
 
 use std::fmt;
 use std::io;
@@ -65,10 +66,10 @@ pub enum PortError {
         #[source]
         source: io::Error,
     },
-    /// No engine to read or write the file with.
+    /// No engine to read or write the file or the interface with.
     #[error("no engine to read or write {}", path.display())]
     Engine {
-        /// The file.
+        /// The file or the interface.
         path: PathBuf,
         /// Why not.
         #[source]
@@ -185,6 +186,63 @@ pub enum PortError {
         expected: u8,
         /// What is there.
         found: u8,
+    },
+    /// There is no such interface.
+    #[error("there is no interface `{interface}` in this network namespace (`ip link` lists those that there are)")]
+    NoInterface {
+        /// Its name.
+        interface: String,
+    },
+    /// This process may not do that.
+    #[error(
+        "no permission to {doing} {interface}: run as root, or give the program the capabilities CAP_NET_RAW and \
+         CAP_NET_ADMIN (systemd: AmbientCapabilities; docker: --cap-add)"
+    )]
+    Permission {
+        /// The interface.
+        interface: String,
+        /// What was tried.
+        doing: &'static str,
+        /// What the operating system said.
+        #[source]
+        source: io::Error,
+    },
+    /// Its frames are not Ethernet's.
+    #[error(
+        "{interface} is of hardware type {found}, expected 1 (ethernet): tunnels without ethernet frames cannot be ports"
+    )]
+    NotEthernet {
+        /// The interface.
+        interface: String,
+        /// Its hardware type, as in ARP.
+        found: u16,
+    },
+    /// Its frames may be longer than a group takes.
+    #[error("{interface} has an MTU of {found}, expected at most {limit} (`ip link set {interface} mtu {limit}`)")]
+    Mtu {
+        /// The interface.
+        interface: String,
+        /// Its MTU, in bytes.
+        found: u32,
+        /// The largest that is possible, in bytes.
+        limit: u32,
+    },
+    /// The interface has been deleted, or has moved to another network namespace.
+    #[error("interface {interface} is gone: it was deleted or moved to another network namespace")]
+    InterfaceGone {
+        /// Its name.
+        interface: String,
+    },
+    /// The operating system refuses an operation on an interface.
+    #[error("cannot {doing} {interface}")]
+    Interface {
+        /// The interface.
+        interface: String,
+        /// What was tried.
+        doing: &'static str,
+        /// What the operating system said.
+        #[source]
+        source: io::Error,
     },
     /// A frame that is too long to be recorded.
     #[error("frame of {found} bytes to {}, expected at most {limit}", path.display())]

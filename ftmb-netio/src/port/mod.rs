@@ -10,18 +10,23 @@
 //!            stamped(n): below n may be forgotten     flush: what was sent outlives this process
 //! ```
 
+mod complaint;
+pub mod device;
 mod error;
 pub mod memory;
 pub mod pcap;
 mod spec;
+mod statistics;
 
 use std::fmt::Debug;
+use std::os::fd::BorrowedFd;
 
 use ftmb_runtime::offload::Offload;
 use ftmb_runtime::packet::PortId;
 
 pub use error::{PortError, Truncated};
-pub use spec::{KINDS, Pace, PcapSpec, PortKind, PortSpec, SpecError};
+pub use spec::{DeviceSpec, KINDS, Pace, PcapSpec, PortKind, PortSpec, SpecError};
+pub use statistics::{PortStat, PortStatistics};
 
 /// The longest frame that a port hands in, in bytes: a segmentation-offload frame of 64 KiB with its headers and tags.
 pub const MAX_FRAME: usize = ftmb_runtime::frame::MAX_PACKET;
@@ -148,4 +153,15 @@ pub trait Port: Send + Debug {
     /// When the next frame is due, in ns of the clock of `receive`'s `now_ns`, so that one may sleep until then; in the
     /// past if it is due now. `None`: unknown, ask again.
     fn next_due(&self) -> Option<u64>;
+
+    /// A descriptor that becomes readable when a frame comes, so that one may sleep until then. `None`: there is none, ask again
+    /// shortly; or whoever brings frames rings the gateway's bell.
+    fn wakes_by(&self) -> Option<BorrowedFd<'_>> {
+        None
+    }
+
+    /// What it has counted since it was opened. May ask the outside; not for every frame.
+    fn statistics(&mut self) -> PortStatistics {
+        PortStatistics::default()
+    }
 }

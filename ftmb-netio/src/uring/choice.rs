@@ -1,19 +1,23 @@
-//! Which engine serves a file: asked for, told by the environment, or found by the probe.
+//! Which engine serves a file or a socket: asked for, told by the environment, or found by the probe.
 //!
 //! Invariant: nobody gets another engine than the one they asked for by name; only [`EngineChoice::Auto`] chooses.
 
 use std::ffi::OsString;
 use std::fs::File;
+use std::os::fd::BorrowedFd;
 use std::str::FromStr;
 use std::sync::Once;
 
 use thiserror::Error;
 
 use super::file::{EngineKind, FileIo};
+use super::message_plain::PlainMessages;
+use super::message_ring::MessageRing;
+use super::messages::{Messages, Shape};
 use super::plain::PlainFile;
 use super::ring::{UringUnavailable, probe};
 
-/// How the engine of a file is chosen.
+/// How the engine of a file or a socket is chosen.
 ///
 /// ```
 /// use ftmb_netio::uring::{EngineChoice, EngineKind};
@@ -34,15 +38,18 @@ pub enum EngineChoice {
     Uring,
 }
 
-/// Why a file got no engine.
+/// Why a file or a socket got no engine.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum EngineError {
     /// io_uring was asked for by name and cannot be used.
     #[error(transparent)]
     Unavailable(#[from] UringUnavailable),
+    /// The system refuses what every engine needs.
+    #[error("the engine can not be set up")]
+    System(#[from] std::io::Error),
     /// No engine has this name.
-    #[error("unknown file engine `{found}` (expected auto, plain or uring)")]
+    #[error("unknown engine `{found}` (expected auto, plain or uring)")]
     Unknown {
         /// The name.
         found: String,
@@ -50,10 +57,13 @@ pub enum EngineError {
 }
 
 static SAID: Once = Once::new();
+static SAID_OF_SOCKETS: Once = Once::new();
 
 impl EngineChoice {
-    /// The environment variable that [`EngineChoice::Auto`] looks at: `auto`, `plain` or `uring`.
+    /// The environment variable that [`EngineChoice::Auto`] looks at for files: `auto`, `plain` or `uring`.
     pub const VARIABLE: &str = "FTMB_FILE_IO";
+    /// The same for sockets: interfaces, overlays.
+    pub const SOCKET_VARIABLE: &str = "FTMB_SOCKET_IO";
 
     /// An engine for `file`, which must be seekable.
     ///
@@ -61,11 +71,58 @@ impl EngineChoice {
     /// [`EngineError`] if io_uring is insisted on where it cannot be used, or the environment names no engine.
     pub fn open(self, file: File) -> Result<Box<dyn FileIo>, EngineError> {
         let (engine, reason) = self.decide(file, || std::env::var_os(EngineChoice::VARIABLE))?;
-        SAID.call_once(|| match engine.kind() {
-            EngineKind::Uring => tracing::info!(engine = "io_uring", reason, "files are read and written"),
-            EngineKind::Plain => tracing::info!(engine = "plain system calls", reason, "files are read and written"),
-        });
+        SAID.call_once(|| say(engine.kind(), &reason, "files are read and written"));
         Ok(engine)
+    }
+
+    /// An engine for the messages of a socket, which must not block.
+    ///
+    /// # Errors
+    /// [`EngineError`] if io_uring is insisted on where it cannot be used, the environment names no engine, or memory is short.
+    ///
+    /// ```
+    /// use ftmb_netio::uring::{EngineChoice, Shape};
+    /// use std::os::fd::AsFd;
+    ///
+    /// let (here, there) = std::os::unix::net::UnixDatagram::pair()?;
+    /// let shape = Shape { name: 0, control: 0, payload: 1500 };
+    /// let mut engine = EngineChoice::Auto.open_messages(here.as_fd(), shape)?;
+    /// there.send(b"hello")?;
+    /// let mut seen = Vec::new();
+    /// while seen.is_empty() {
+    ///     engine.receive(16, &mut |message| {
+    ///         seen.push(message.payload.to_vec());
+    ///         true
+    ///     })?;
+    /// }
+    /// assert_eq!(seen, [b"hello"]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn open_messages(self, fd: BorrowedFd<'_>, shape: Shape) -> Result<Box<dyn Messages>, EngineError> {
+        let (choice, reason) = self.resolve(EngineChoice::SOCKET_VARIABLE, std::env::var_os)?;
+        let plain = || -> Result<Box<dyn Messages>, EngineError> { Ok(Box::new(PlainMessages::open(fd, shape)?)) };
+        let (engine, reason): (Box<dyn Messages>, _) = match choice {
+            EngineChoice::Plain => (plain()?, reason),
+            EngineChoice::Uring => (Box::new(MessageRing::open(fd, shape)?), reason),
+            EngineChoice::Auto => match MessageRing::open(fd, shape) {
+                Ok(ring) => (Box::new(ring), "the probe passed".to_owned()),
+                Err(reason) => (plain()?, reason.to_string()),
+            },
+        };
+        SAID_OF_SOCKETS.call_once(|| say(engine.kind(), &reason, "interfaces are read and written"));
+        Ok(engine)
+    }
+
+    /// What the environment makes of `Auto`, and the reason.
+    fn resolve(
+        self,
+        variable: &'static str,
+        look_up: impl FnOnce(&'static str) -> Option<OsString>,
+    ) -> Result<(EngineChoice, String), EngineError> {
+        match (self, (self == EngineChoice::Auto).then(|| look_up(variable)).flatten()) {
+            (EngineChoice::Auto, Some(name)) => Ok((name.to_string_lossy().parse()?, format!("{variable} says so"))),
+            (asked, _) => Ok((asked, "asked for".to_owned())),
+        }
     }
 
     pub(super) fn decide(
@@ -73,12 +130,7 @@ impl EngineChoice {
         file: File,
         variable: impl FnOnce() -> Option<OsString>,
     ) -> Result<(Box<dyn FileIo>, String), EngineError> {
-        let (choice, reason) = match (self, (self == EngineChoice::Auto).then(variable).flatten()) {
-            (EngineChoice::Auto, Some(name)) => {
-                (name.to_string_lossy().parse()?, format!("{} says so", EngineChoice::VARIABLE))
-            }
-            (asked, _) => (asked, "asked for".to_owned()),
-        };
+        let (choice, reason) = self.resolve(EngineChoice::VARIABLE, |_| variable())?;
         match choice {
             EngineChoice::Plain => Ok((Box::new(PlainFile::new(file)), reason)),
             EngineChoice::Uring => Ok((Box::new(probe()?.serve(file)), reason)),
@@ -88,6 +140,14 @@ impl EngineChoice {
             },
         }
     }
+}
+
+fn say(engine: EngineKind, reason: &str, what: &str) {
+    let engine = match engine {
+        EngineKind::Uring => "io_uring",
+        EngineKind::Plain => "plain system calls",
+    };
+    tracing::info!(engine, reason, "{what}");
 }
 
 impl FromStr for EngineChoice {

@@ -48,13 +48,21 @@ pub enum UringUnavailable {
         /// The operation's name in the kernel's headers, without its prefix.
         operation: &'static str,
     },
+    /// The kernel does not take buffers to receive into.
+    #[error("buffers for io_uring were refused: {}", reason(source))]
+    Buffers {
+        /// What the kernel said.
+        #[source]
+        source: io::Error,
+    },
 }
 
 fn reason(error: &io::Error) -> String {
     let hint = match Errno::from_io_error(error) {
         Some(Errno::PERM | Errno::ACCESS) => "forbidden by a seccomp filter or by sysctl kernel.io_uring_disabled",
         Some(Errno::NOSYS) => "this kernel, or the container's filter, does not have it",
-        Some(Errno::NOMEM) => "no memory, or the limit on locked memory is too low",
+        Some(Errno::NOMEM) => "no memory, or the limit on locked memory is too low (ulimit -l, LimitMEMLOCK)",
+        Some(Errno::INVAL) => "this kernel is too old for it (linux 6.1 or later for interfaces, 5.6 for files)",
         Some(Errno::MFILE | Errno::NFILE) => "too many open files",
         _ => return error.to_string(),
     };

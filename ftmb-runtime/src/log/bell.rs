@@ -53,15 +53,23 @@ impl<'a> Bell<'a> {
     }
 
     /// Sleeps until rung, until `timeout`, or not at all if `ready` says that there is news. May wake early.
-    pub fn wait(&self, mut ready: impl FnMut() -> bool, timeout: Duration) {
+    pub fn wait(&self, ready: impl FnMut() -> bool, timeout: Duration) {
+        let timeout = futex::Timespec { tv_sec: timeout.as_secs() as i64, tv_nsec: timeout.subsec_nanos().into() };
+        self.wait_by(ready, |sequence, expected| {
+            // Woken, timed out, interrupted, or rung before: the caller looks again in each case.
+            let _ = futex::wait(sequence, futex::Flags::empty(), expected, Some(&timeout));
+        });
+    }
+
+    /// The same for a sleeper who waits for other things too: `sleep` gets the futex and the value that it has while nobody
+    /// rings. It must return when the futex is woken, and at once if the value is another.
+    pub fn wait_by(&self, mut ready: impl FnMut() -> bool, sleep: impl FnOnce(&AtomicU32, u32)) {
         let sequence = self.sequence.load(Ordering::SeqCst);
         self.sleepers.store(1, Ordering::SeqCst);
         // Pairs with the fence in `ring`.
         fence(Ordering::SeqCst);
         if !ready() {
-            let timeout = futex::Timespec { tv_sec: timeout.as_secs() as i64, tv_nsec: timeout.subsec_nanos().into() };
-            // Woken, timed out, interrupted, or rung before: the caller looks again in each case.
-            let _ = futex::wait(self.sequence, futex::Flags::empty(), sequence, Some(&timeout));
+            sleep(self.sequence, sequence);
         }
         self.sleepers.store(0, Ordering::SeqCst);
     }

@@ -1,8 +1,10 @@
-//! How a port is described: on the command line (`inside=pcap:in.pcap:out.pcap,pace=flat`) or as a table of the
-//! configuration file (`{ name = "inside", kind = "pcap", in = "in.pcap", out = "out.pcap", pace = "flat" }`).
+//! How a port is described: on the command line (`inside=pcap:in.pcap:out.pcap,pace=flat`, `inside=device:eth0`) or as a table
+//! of the configuration file (`{ name = "inside", kind = "pcap", in = "in.pcap", out = "out.pcap", pace = "flat" }`,
+//! `{ name = "inside", kind = "device", interface = "eth0" }`).
 //!
 //! Invariant: a [`PortSpec`] that exists describes a port that this build can open, and both forms say the same.
 
+mod device;
 mod pace;
 mod table;
 
@@ -13,13 +15,14 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+pub use device::DeviceSpec;
 pub use pace::Pace;
 
 /// The kinds of port that this build has.
-pub const KINDS: &[&str] = &["memory", "pcap"];
+pub const KINDS: &[&str] = &["memory", "pcap", "device"];
 
 /// Kinds that have a name but are not in this build.
-const ABSENT: &[&str] = &["device", "tap"];
+const ABSENT: &[&str] = &["tap", "udp"];
 
 /// A named port and what it stands for.
 ///
@@ -56,6 +59,8 @@ pub enum PortKind {
     Memory,
     /// Capture files.
     Pcap(PcapSpec),
+    /// An interface of this host.
+    Device(DeviceSpec),
 }
 
 /// A port of kind `pcap`: a capture to read, one to write, or both.
@@ -78,9 +83,9 @@ pub struct PcapSpec {
 /// ```
 /// use ftmb_netio::port::{PortSpec, SpecError};
 ///
-/// let error = "outside=device:eth0".parse::<PortSpec>().unwrap_err();
-/// assert!(matches!(error, SpecError::NotInThisBuild { .. }));
-/// assert_eq!(error.to_string(), "port `outside`: this build has no port of kind `device` yet (it has memory, pcap)");
+/// let error = "outside=device".parse::<PortSpec>().unwrap_err();
+/// assert!(matches!(error, SpecError::NoInterface { .. }));
+/// assert_eq!(error.to_string(), "port `outside` names no interface (expected device:INTERFACE, for example device:eth0)");
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[non_exhaustive]
@@ -118,6 +123,28 @@ pub enum SpecError {
     NoFile {
         /// The port.
         name: String,
+    },
+    /// A device port without an interface.
+    #[error("port `{name}` names no interface (expected device:INTERFACE, for example device:eth0)")]
+    NoInterface {
+        /// The port.
+        name: String,
+    },
+    /// What no interface can be called.
+    #[error("`{found}` is no name of an interface (1 to 15 bytes without `/` and white space)")]
+    Interface {
+        /// The name.
+        found: String,
+    },
+    /// An option that is either on or off.
+    #[error("port `{name}`: option `{option}` is `{found}` (expected yes or no)")]
+    YesOrNo {
+        /// The port.
+        name: String,
+        /// The option.
+        option: &'static str,
+        /// What was given.
+        found: String,
     },
     /// Something follows where nothing is expected.
     #[error(
@@ -237,27 +264,20 @@ impl FromStr for PortSpec {
         let mut options = rest.split(',');
         let mut parts = options.next().unwrap_or_default().split(':');
         let mut table = table::Table::new(name, parts.next().unwrap_or_default());
-        table.input = parts.next().filter(|file| !file.is_empty()).map(PathBuf::from);
-        table.output = parts.next().filter(|file| !file.is_empty()).map(PathBuf::from);
+        table.place(parts.next(), parts.next());
         if let Some(found) = parts.next() {
             table.known_kind()?;
             return Err(SpecError::Unexpected { name: name.to_owned(), found: format!(":{found}") });
         }
         for option in options {
             let (key, value) = option.split_once('=').unwrap_or((option, ""));
-            let kind = table.known_kind()?;
-            if key != "pace" {
-                return Err(SpecError::UnknownOption { name: name.to_owned(), kind, found: key.to_owned() });
-            }
-            if table.pace.replace(value.parse()?).is_some() {
-                return Err(SpecError::Repeated { name: name.to_owned(), found: key.to_owned() });
-            }
+            table.set(key, value)?;
         }
         PortSpec::try_from(table)
     }
 }
 
-/// The form of the command line. A file whose name has a `:` or a `,` can not be said that way.
+/// The form of the command line. A file or an interface whose name has a `:` or a `,` can not be said that way.
 impl fmt::Display for PortSpec {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.kind {
@@ -267,6 +287,11 @@ impl fmt::Display for PortSpec {
                 pcap.input().map_or(Ok(()), |input| write!(f, "{}", input.display()))?;
                 pcap.output().map_or(Ok(()), |output| write!(f, ":{}", output.display()))?;
                 if pcap.pace != Pace::default() { write!(f, ",pace={}", pcap.pace) } else { Ok(()) }
+            }
+            PortKind::Device(device) => {
+                write!(f, "{}=device:{}", self.name, device.interface())?;
+                f.write_str(if device.promiscuous() { "" } else { ",promiscuous=no" })?;
+                f.write_str(if device.offload() { "" } else { ",vnet=no" })
             }
         }
     }

@@ -6,33 +6,89 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use super::{ABSENT, Pace, PcapSpec, PortKind, PortSpec, SpecError};
+use super::{ABSENT, DeviceSpec, KINDS, Pace, PcapSpec, PortKind, PortSpec, SpecError};
 
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Table {
     name: String,
     kind: String,
     #[serde(rename = "in", default, skip_serializing_if = "Option::is_none")]
-    pub(super) input: Option<PathBuf>,
+    input: Option<PathBuf>,
     #[serde(rename = "out", default, skip_serializing_if = "Option::is_none")]
-    pub(super) output: Option<PathBuf>,
+    output: Option<PathBuf>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(super) pace: Option<Pace>,
+    pace: Option<Pace>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    interface: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    promiscuous: Option<bool>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    vnet: Option<bool>,
 }
 
 impl Table {
     pub(super) fn new(name: &str, kind: &str) -> Table {
-        Table { name: name.to_owned(), kind: kind.to_owned(), input: None, output: None, pace: None }
+        Table { name: name.to_owned(), kind: kind.to_owned(), ..Table::default() }
     }
 
     pub(super) fn known_kind(&self) -> Result<&'static str, SpecError> {
         let name = || self.name.clone();
-        match self.kind.as_str() {
-            "memory" => Ok("memory"),
-            "pcap" => Ok("pcap"),
-            kind if ABSENT.contains(&kind) => Err(SpecError::NotInThisBuild { name: name(), kind: kind.to_owned() }),
-            found => Err(SpecError::UnknownKind { name: name(), found: found.to_owned() }),
+        match KINDS.iter().find(|kind| **kind == self.kind) {
+            Some(kind) => Ok(kind),
+            None if ABSENT.contains(&&*self.kind) => {
+                Err(SpecError::NotInThisBuild { name: name(), kind: self.kind.clone() })
+            }
+            None => Err(SpecError::UnknownKind { name: name(), found: self.kind.clone() }),
+        }
+    }
+
+    /// What follows the kind on the command line.
+    pub(super) fn place(&mut self, first: Option<&str>, second: Option<&str>) {
+        let [first, second] = [first, second].map(|part| part.filter(|part| !part.is_empty()));
+        if self.kind == "device" {
+            self.interface = first.map(str::to_owned);
+        } else {
+            self.input = first.map(PathBuf::from);
+        }
+        self.output = second.map(PathBuf::from);
+    }
+
+    /// An option of the command line.
+    pub(super) fn set(&mut self, key: &str, value: &str) -> Result<(), SpecError> {
+        let kind = self.known_kind()?;
+        let name = || self.name.clone();
+        let yes_or_no = |option| match value {
+            "yes" => Ok(true),
+            "no" => Ok(false),
+            found => Err(SpecError::YesOrNo { name: name(), option, found: found.to_owned() }),
+        };
+        let repeated = match key {
+            "pace" if kind != "device" => self.pace.replace(value.parse()?).is_some(),
+            "promiscuous" if kind == "device" => self.promiscuous.replace(yes_or_no("promiscuous")?).is_some(),
+            "vnet" if kind == "device" => self.vnet.replace(yes_or_no("vnet")?).is_some(),
+            found => return Err(SpecError::UnknownOption { name: name(), kind, found: found.to_owned() }),
+        };
+        if repeated { Err(SpecError::Repeated { name: name(), found: key.to_owned() }) } else { Ok(()) }
+    }
+
+    /// Refuses what belongs to other kinds.
+    fn only(&self, kind: &'static str, fields: &[&str]) -> Result<(), SpecError> {
+        let name = || self.name.clone();
+        for (field, file) in [("in", &self.input), ("out", &self.output)] {
+            if let Some(file) = file.as_ref().filter(|_| !fields.contains(&field)) {
+                return Err(SpecError::Unexpected { name: name(), found: file.display().to_string() });
+            }
+        }
+        let given = [
+            ("pace", self.pace.is_some()),
+            ("interface", self.interface.is_some()),
+            ("promiscuous", self.promiscuous.is_some()),
+            ("vnet", self.vnet.is_some()),
+        ];
+        match given.into_iter().find(|(field, given)| *given && !fields.contains(field)) {
+            Some((found, _)) => Err(SpecError::UnknownOption { name: name(), kind, found: found.to_owned() }),
+            None => Ok(()),
         }
     }
 }
@@ -41,23 +97,30 @@ impl TryFrom<Table> for PortSpec {
     type Error = SpecError;
 
     fn try_from(table: Table) -> Result<PortSpec, SpecError> {
-        let kind = table.known_kind()?;
-        let Table { name, input, output, pace, .. } = table;
-        if kind == "memory" {
-            if let Some(file) = input.or(output) {
-                return Err(SpecError::Unexpected { name, found: file.display().to_string() });
+        match table.known_kind()? {
+            "device" => {
+                table.only("device", &["interface", "promiscuous", "vnet"])?;
+                let Table { name, interface, promiscuous, vnet, .. } = table;
+                let Some(interface) = interface else { return Err(SpecError::NoInterface { name }) };
+                let device = DeviceSpec::new(interface)?;
+                let device = device.with_promiscuous(promiscuous.unwrap_or(true)).with_offload(vnet.unwrap_or(true));
+                PortSpec::new(name, PortKind::Device(device))
             }
-            if pace.is_some() {
-                return Err(SpecError::UnknownOption { name, kind, found: "pace".to_owned() });
+            "pcap" => {
+                table.only("pcap", &["in", "out", "pace"])?;
+                let Table { name, input, output, pace, .. } = table;
+                match (&input, &output, pace) {
+                    (None, None, _) => return Err(SpecError::NoFile { name }),
+                    (None, Some(_), Some(_)) => return Err(SpecError::PaceWithoutInput { name }),
+                    _ => {}
+                }
+                PortSpec::new(name, PortKind::Pcap(PcapSpec { input, output, pace: pace.unwrap_or_default() }))
             }
-            return PortSpec::new(name, PortKind::Memory);
+            _ => {
+                table.only("memory", &[])?;
+                PortSpec::new(table.name, PortKind::Memory)
+            }
         }
-        match (&input, &output, pace) {
-            (None, None, _) => return Err(SpecError::NoFile { name }),
-            (None, Some(_), Some(_)) => return Err(SpecError::PaceWithoutInput { name }),
-            _ => {}
-        }
-        PortSpec::new(name, PortKind::Pcap(PcapSpec { input, output, pace: pace.unwrap_or_default() }))
     }
 }
 
@@ -69,6 +132,12 @@ impl From<PortSpec> for Table {
                 let pace = (pace != Pace::default()).then_some(pace);
                 Table { input, output, pace, ..Table::new(&port.name, "pcap") }
             }
+            PortKind::Device(device) => Table {
+                interface: Some(device.interface().to_owned()),
+                promiscuous: (!device.promiscuous()).then_some(false),
+                vnet: (!device.offload()).then_some(false),
+                ..Table::new(&port.name, "device")
+            },
         }
     }
 }

@@ -28,6 +28,31 @@ fn command_line_form_names_in_out_and_pace() {
 }
 
 #[test]
+fn a_device_has_an_interface_and_options_in_both_forms() {
+    let device = |text: &str| match parse(text).unwrap().kind {
+        PortKind::Device(device) => device,
+        kind => panic!("{kind:?}"),
+    };
+    let eth0 = DeviceSpec::new("eth0").unwrap();
+    assert_eq!(device("a=device:eth0"), eth0);
+    assert_eq!(device("a=device:eth0,promiscuous=yes,vnet=yes"), eth0);
+    assert_eq!(
+        device("a=device:eth0,promiscuous=no,vnet=no"),
+        eth0.clone().with_promiscuous(false).with_offload(false)
+    );
+    for text in ["a=device:eth0", "a=device:eth0,promiscuous=no", "a=device:eth0,vnet=no"] {
+        let port = parse(text).unwrap();
+        assert_eq!(port.to_string(), text);
+        assert_eq!(toml::from_str::<PortSpec>(&toml::to_string(&port).unwrap()).unwrap(), port);
+    }
+    let table = r#"name = "a"
+        kind = "device"
+        interface = "eth0"
+        promiscuous = false"#;
+    assert_eq!(toml::from_str::<PortSpec>(table).unwrap(), parse("a=device:eth0,promiscuous=no").unwrap());
+}
+
+#[test]
 fn every_mistake_has_its_own_error() {
     use SpecError::*;
     type Expected = fn(&SpecError) -> bool;
@@ -39,7 +64,16 @@ fn every_mistake_has_its_own_error() {
         ("in side=memory", |e| matches!(e, BadName { .. })),
         ("a=", |e| matches!(e, UnknownKind { .. })),
         ("a=dpdk:0", |e| matches!(e, UnknownKind { .. })),
-        ("a=device:eth0", |e| matches!(e, NotInThisBuild { .. })),
+        ("a=device", |e| matches!(e, NoInterface { .. })),
+        ("a=device:", |e| matches!(e, NoInterface { .. })),
+        ("a=device:an-interface-with-a-long-name", |e| matches!(e, Interface { .. })),
+        ("a=device:e/0", |e| matches!(e, Interface { .. })),
+        ("a=device:eth0:1", |e| matches!(e, Unexpected { .. })),
+        ("a=device:eth0,pace=flat", |e| matches!(e, UnknownOption { .. })),
+        ("a=device:eth0,promiscuous", |e| matches!(e, YesOrNo { .. })),
+        ("a=device:eth0,vnet=maybe", |e| matches!(e, YesOrNo { .. })),
+        ("a=device:eth0,vnet=no,vnet=no", |e| matches!(e, Repeated { .. })),
+        ("a=pcap:x,vnet=no", |e| matches!(e, UnknownOption { .. })),
         ("a=tap:tap0,queues=2", |e| matches!(e, NotInThisBuild { .. })),
         ("a=pcap", |e| matches!(e, NoFile { .. })),
         ("a=pcap::", |e| matches!(e, NoFile { .. })),
@@ -89,6 +123,9 @@ fn table_form_says_the_same_and_is_checked_the_same() {
     for (wrong, message) in [
         (r#"port = [{ name = "a", kind = "pcap" }]"#, "names no file"),
         (r#"port = [{ name = "a", kind = "tap" }]"#, "no port of kind `tap` yet"),
+        (r#"port = [{ name = "a", kind = "device" }]"#, "names no interface"),
+        (r#"port = [{ name = "a", kind = "device", in = "x" }]"#, "unexpected `x`"),
+        (r#"port = [{ name = "a", kind = "pcap", in = "x", vnet = true }]"#, "no option `vnet`"),
         (r#"port = [{ name = "a", kind = "memory", speed = 1 }]"#, "unknown field `speed`"),
         (r#"port = [{ name = "a", kind = "pcap", in = "x", pace = 0 }]"#, "packets per second"),
         (r#"port = [{ name = "a", kind = "pcap", in = "x", pace = -1 }]"#, "packets per second"),
