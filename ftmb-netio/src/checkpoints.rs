@@ -109,6 +109,10 @@ impl Checkpoints {
         self.record.add_stat(Stat::Checkpoints, 1);
         self.record.set_stat(Stat::CheckpointBytes, bytes);
         self.record.add_stat(Stat::CheckpointBytesTotal, bytes);
+        if next != 0 {
+            let gap = self.last.saturating_sub(self.record.stat(Stat::CheckpointAt));
+            self.record.set_stat(Stat::CheckpointGap, gap);
+        }
         self.record.set_stat(Stat::CheckpointAt, self.last);
         // A keeper that died may have staged the one after as well.
         self.look = true;

@@ -9,7 +9,7 @@ pub const MAX_PORTS: usize = 16;
 pub const MEMBERS: usize = 4;
 
 /// Version of this layout; stands in word [`LAYOUT`].
-pub(super) const VERSION: u64 = 1;
+pub(super) const VERSION: u64 = 2;
 
 pub(super) const LAYOUT: usize = 0;
 pub(super) const CLOCK_BASE: usize = 1;
@@ -62,9 +62,13 @@ pub(super) const TAKEOVERS: usize = FLIPS + 8 + FLIP_RING;
 pub(super) const TAKEOVER_WORDS: usize = 8;
 pub(super) const TAKEOVER_RING: usize = 64;
 
+pub(super) const DELAYS: usize = TAKEOVERS + TAKEOVER_RING * TAKEOVER_WORDS;
+pub(super) const DELAY_WORDS: usize = 96;
+
 /// Words of the whole record.
-pub(super) const WORDS: usize = TAKEOVERS + TAKEOVER_RING * TAKEOVER_WORDS;
+pub(super) const WORDS: usize = DELAYS + MAX_CORES * DELAY_WORDS;
 
 const _: () = assert!(RESUMED + MAX_PORTS <= EPOCHS && CONTROLS < RESUMED);
 const _: () = assert!(MEMBER0 == 352 && RELEASED == 416 && BELLS == 672 && STATS == 976 && CORE_STATS == 1040);
+const _: () = assert!(DELAYS.is_multiple_of(8) && DELAY_WORDS.is_multiple_of(8));
 const _: () = assert!(BELLS.is_multiple_of(8) && RELEASED.is_multiple_of(8) && MEMBER0.is_multiple_of(8));
