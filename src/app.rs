@@ -112,11 +112,12 @@ impl<M: Middlebox> App<M> {
     /// [`Error`]: returned from `main`, it is printed and makes the exit code 1.
     pub fn run(self) -> Result<()> {
         let arguments: Vec<OsString> = std::env::args_os().collect();
-        cli::start_tracing();
         if arguments.get(1).is_some_and(|first| first == roles::MARK) {
-            return roles::run(&arguments[2..], &self.make, cli::gateway::run);
+            cli::logging::start(roles::called(&arguments[2..]), "error", None);
+            return cli::logging::finish(roles::run(&arguments[2..], &self.make, cli::gateway::run));
         }
         let layout = |config: &Config| Ok((self.make)(config, config.cores())?.table().layout());
-        cli::run(&arguments, cli::Program { name: &self.name, layout: &layout, scenario: self.scenario })
+        let program = cli::Program { name: &self.name, layout: &layout, scenario: self.scenario };
+        cli::logging::finish(cli::run(&arguments, program))
     }
 }

@@ -16,6 +16,7 @@ use ftmb_netio::port::{PortKind, PortSpec};
 use ftmb_netio::supervisor::{Factory, Launch};
 use ftmb_runtime::packet::PortId;
 
+use super::logging;
 use crate::Result;
 use crate::config::Config;
 use crate::roles;
@@ -79,6 +80,7 @@ pub(crate) fn command(dir: &GroupDir, role: roles::Role) -> Command {
         command.arg0(name);
     }
     command.arg(roles::MARK).arg(role.name()).arg(dir.path()).stdin(Stdio::null());
+    logging::pass_on(&mut command);
     command
 }
 

@@ -2,10 +2,12 @@
 //! parent process.
 
 mod ask;
+mod check;
 mod control;
 mod dump;
 mod error;
 pub(crate) mod gateway;
+pub(crate) mod logging;
 mod options;
 pub(crate) mod parent;
 pub(crate) mod process;
@@ -26,6 +28,7 @@ use crate::scenario::Scenario;
 use crate::{Error, Result};
 
 pub use error::CommandError;
+use logging::LogOptions;
 pub(crate) use options::GroupOptions;
 pub(crate) use signals::Signals;
 
@@ -45,12 +48,16 @@ pub(crate) struct Program<'a> {
 struct Cli {
     #[command(subcommand)]
     command: Command,
+    #[command(flatten)]
+    log: LogOptions,
 }
 
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Run a group on this host, until it is interrupted or its captures have been read.
     Up(up::UpOptions),
+    /// Check whether `up` could run with these options and this file, and print what they amount to. Starts nothing.
+    CheckConfig(up::UpOptions),
     /// Kill the middlebox under load, several times, and check every packet that comes out. Needs no privileges, no files.
     Demo(Box<demo::DemoOptions>),
     /// Show how a running group is.
@@ -75,8 +82,16 @@ enum LogCommand {
 /// Understands and runs a command line.
 pub(crate) fn run(arguments: &[OsString], program: Program<'_>) -> Result<()> {
     let cli = parse(program.name, arguments).unwrap_or_else(|error| error.exit());
+    // Who runs a group for real wants to know what becomes of it; a `demo` kills on purpose and says so itself.
+    let (role, usual) = match cli.command {
+        Command::Up(_) => ("parent", "info"),
+        Command::Demo(_) => ("parent", "error"),
+        _ => ("command", "error"),
+    };
+    logging::start(role, usual, cli.log.log_format);
     match cli.command {
         Command::Up(options) => up::run(&options, &program),
+        Command::CheckConfig(options) => check::run(&options, &program),
         Command::Demo(options) => demo::run(&options, program),
         Command::Status(options) => status::run(&options, program.name),
         Command::Failover(selection) => ask::failover(&selection, program.name),
@@ -89,14 +104,6 @@ pub(crate) fn run(arguments: &[OsString], program: Program<'_>) -> Result<()> {
 fn parse(name: &str, arguments: &[OsString]) -> std::result::Result<Cli, clap::Error> {
     let mut command = Cli::command().name(name.to_owned()).bin_name(name.to_owned());
     Cli::from_arg_matches(&command.try_get_matches_from_mut(arguments)?)
-}
-
-/// Messages go to standard error; `FTMB_LOG` says which (as `info`, or `ftmb_netio=debug`).
-pub(crate) fn start_tracing() {
-    use tracing_subscriber::EnvFilter;
-    let filter = EnvFilter::try_from_env("FTMB_LOG").unwrap_or_else(|_| EnvFilter::new("error"));
-    // A second subscriber of the same process is the user's own: theirs stays.
-    let _ = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).try_init();
 }
 
 /// Prints to standard output. A reader that has seen enough (`| head`) is no error.

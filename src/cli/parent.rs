@@ -4,8 +4,10 @@
 //! subreaper: members that outlive their gateway become its children, and are reaped at once, so that a pid in the group record
 //! is never that of a process that has ended long ago.
 
+mod stale;
+pub(crate) mod state;
+
 use std::os::unix::process::CommandExt;
-use std::path::PathBuf;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
@@ -22,8 +24,6 @@ use crate::{Result, roles};
 const PATIENCE: Duration = Duration::from_secs(15);
 /// Gateways that fail by themselves before the parent gives up.
 const MAX_FAILURES: u64 = 5;
-/// Free space that the image may need and logs do not leave on a small file system, bytes.
-const ROOM_FOR_IMAGE: u64 = 512 << 20;
 
 /// How the group is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,15 +55,19 @@ impl Parent {
     /// standard output goes nowhere.
     pub(crate) fn start(config: Config, layout: u64, seed: u64, quiet: bool) -> Result<Parent> {
         set_child_subreaper(Some(getpid())).map_err(|errno| CommandError::io("becoming a subreaper")(errno.into()))?;
+        // Until the record names this process, nobody else may take its directory for a stale one.
+        let starting = GroupDir::lock(config.directory())?;
+        stale::clear(config.directory(), config.name())?;
         let dir = GroupDir::create(config.directory(), config.name())?;
         // From here on, a failure leaves nothing behind.
         let litter = Litter(Some(dir.clone()));
-        let config = with_room_for_image(config, &dir)?;
-        make_state(&config)?;
+        let config = state::settle(config, dir.free()?)?;
+        state::make(&config)?;
         dir.write_config(config.bytes())?;
         let fingerprint = config.fingerprint(config.cores(), layout);
         let record = GroupRecord::create(&dir.record_path(), fingerprint, Birth::now(config.cores(), seed))?;
         record.set_parent(Identity::mine());
+        drop(starting);
         let in_memory = config.ports().iter().any(|port| matches!(port.kind(), PortKind::Memory));
         let sizes = config.sizes().over(dir.choose_sizes(config.cores(), in_memory)?);
         let logs = dir.create_logs(config.cores(), sizes, fingerprint, in_memory)?;
@@ -119,11 +123,13 @@ impl Parent {
             self.failures += 1;
         }
         let hopeless = self.record.active() == 0 && status.exited();
-        if hopeless || self.failures >= MAX_FAILURES {
-            let how = describe(status);
-            return Err(CommandError::Gateway { how, failures: self.failures }.into());
+        let (how, failures) = (describe(status), self.failures);
+        if hopeless || failures >= MAX_FAILURES {
+            return Err(CommandError::Gateway { how, failures }.into());
         }
         self.start_gateway()?;
+        let pid = self.gateway.map(|pid| pid.as_raw_nonzero().get());
+        tracing::warn!(how, failures, pid, "the gateway has ended and is started again; what it had stamped is kept");
         Ok(Health::Restarted)
     }
 
@@ -134,6 +140,9 @@ impl Parent {
             if self.gateway == Some(pid) {
                 self.gateway = None;
                 ended = Some(status);
+            } else {
+                // A member that a gateway before this one had started: the present one sees its end, but not how it came.
+                tracing::info!(pid = pid.as_raw_nonzero().get(), how = describe(status), "an adopted member has ended");
             }
         }
         ended
@@ -172,6 +181,9 @@ impl Parent {
             self.look()?;
             std::thread::sleep(Duration::from_millis(1));
         }
+        if !self.ended {
+            tracing::warn!(waited_s = PATIENCE.as_secs(), "the group does not end in good order and is killed");
+        }
         Ok(())
     }
 
@@ -196,7 +208,7 @@ impl Parent {
                 Err(_) => break,
             }
         }
-        clean_state(&self.config)?;
+        state::clean(&self.config)?;
         self.dir.remove()?;
         Ok(())
     }
@@ -245,45 +257,4 @@ fn describe(status: WaitStatus) -> String {
         (_, Some(signal)) => format!("signal {signal}"),
         _ => "unknown".into(),
     }
-}
-
-/// The image stays with the group if there is room for it; else it goes to the user's state directory.
-fn with_room_for_image(config: Config, dir: &GroupDir) -> Result<Config> {
-    if let Some(given) = config.state_dir() {
-        let path = given.join(config.name());
-        return Ok(config.with_state_dir(path)?);
-    }
-    if dir.free()? >= ROOM_FOR_IMAGE {
-        return Ok(config);
-    }
-    let home = |name, rest: &str| std::env::var_os(name).map(|at| PathBuf::from(at).join(rest));
-    let root = home("XDG_STATE_HOME", "ftmb").or_else(|| home("HOME", ".local/state/ftmb"));
-    match root.map(|root| root.join(config.name())) {
-        Some(path) if std::fs::create_dir_all(&path).is_ok() => Ok(config.with_state_dir(path)?),
-        _ => Ok(config),
-    }
-}
-
-/// Removes what a group keeps outside of its directory.
-fn clean_state(config: &Config) -> Result<()> {
-    let Some(path) = config.state_dir() else { return Ok(()) };
-    let files = ["image", "image.lock"].map(|name| std::fs::remove_file(path.join(name)));
-    for removed in files.into_iter().chain([std::fs::remove_dir_all(path.join("stage"))]) {
-        if let Err(source) = removed
-            && source.kind() != std::io::ErrorKind::NotFound
-        {
-            return Err(ftmb_netio::Error::Io { path: path.into(), step: "clean", source }.into());
-        }
-    }
-    // Only if nothing else is in it.
-    let _ = std::fs::remove_dir(path);
-    Ok(())
-}
-
-/// Makes the place for what a group keeps outside of its directory.
-fn make_state(config: &Config) -> Result<()> {
-    clean_state(config)?;
-    let Some(path) = config.state_dir() else { return Ok(()) };
-    let failed = |source| ftmb_netio::Error::Io { path: path.into(), step: "create directory", source };
-    Ok(std::fs::create_dir_all(path).map_err(failed)?)
 }

@@ -18,7 +18,8 @@ fn every_command_is_understood() {
     let lines = [
         "nat up --port inside=pcap:a.pcap:b.pcap,pace=flat --port outside=pcap::c.pcap --cores 4 --standby none",
         "nat up --config nat.toml --polling dedicated --tick 10 --checkpoint-interval 20 --state-dir /var/lib/nat",
-        "nat demo",
+        "nat check-config --config nat.toml --metrics 127.0.0.1:9464",
+        "nat demo --log-format json",
         "nat demo --seed 7 --seconds 2.5 --rate 300k --kills 9 --kill master,gateway,all --cores 2 --standby none --json",
         "nat status --json --instance nat-2 --directory /run/groups",
         "nat failover",
@@ -46,8 +47,8 @@ fn mistakes_are_named() {
 #[test]
 fn help_speaks_of_the_program() {
     let help = refused("nat --help");
-    assert!(help.contains("Usage: nat <COMMAND>"), "{help}");
-    for command in ["up", "demo", "status", "failover", "checkpoint", "control", "log"] {
+    assert!(help.contains("Usage: nat [OPTIONS] <COMMAND>"), "{help}");
+    for command in ["up", "check-config", "demo", "status", "failover", "checkpoint", "control", "log"] {
         assert!(help.contains(&format!("\n  {command} ")), "{help}");
     }
     assert!(refused("nat demo --help").contains("Usage: nat demo [OPTIONS]"));

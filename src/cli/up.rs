@@ -11,6 +11,7 @@ use super::parent::{Health, Parent};
 use super::table::{bytes, count, ns};
 use super::{CommandError, GroupOptions, Program, Signals, print};
 use crate::Result;
+use crate::config::Config;
 
 /// How often the parent looks after the gateway without being rung.
 const ROUND: Duration = Duration::from_millis(20);
@@ -22,17 +23,25 @@ pub(super) struct UpOptions {
     #[arg(long = "port", value_name = "NAME=KIND:...")]
     ports: Vec<PortSpec>,
     #[command(flatten)]
-    group: GroupOptions,
+    pub(super) group: GroupOptions,
+}
+
+impl UpOptions {
+    /// File and options together, with ports that `up` can serve.
+    pub(super) fn load(&self, program: &Program<'_>) -> Result<Config> {
+        let config = self.group.load(program.name, &self.ports)?;
+        if config.ports().is_empty() {
+            return Err(CommandError::NoPorts.into());
+        }
+        if let Some(port) = config.ports().iter().find(|port| matches!(port.kind(), PortKind::Memory)) {
+            return Err(CommandError::MemoryPort { name: port.name().into() }.into());
+        }
+        Ok(config)
+    }
 }
 
 pub(super) fn run(options: &UpOptions, program: &Program<'_>) -> Result<()> {
-    let config = options.group.load(program.name, &options.ports)?;
-    if config.ports().is_empty() {
-        return Err(CommandError::NoPorts.into());
-    }
-    if let Some(port) = config.ports().iter().find(|port| matches!(port.kind(), PortKind::Memory)) {
-        return Err(CommandError::MemoryPort { name: port.name().into() }.into());
-    }
+    let config = options.load(program)?;
     let layout = (program.layout)(&config)?;
     let signals = Signals::catch()?;
     let mut parent = Parent::start(config, layout, rand::random(), false)?;
