@@ -8,6 +8,8 @@ mod dump;
 mod error;
 pub(crate) mod gateway;
 pub(crate) mod logging;
+mod metrics;
+pub(crate) mod observe;
 mod options;
 pub(crate) mod parent;
 pub(crate) mod process;
@@ -15,6 +17,7 @@ mod select;
 mod signals;
 mod status;
 pub(crate) mod table;
+mod top;
 mod up;
 
 use std::ffi::OsString;
@@ -62,6 +65,8 @@ enum Command {
     Demo(Box<demo::DemoOptions>),
     /// Show how a running group is.
     Status(status::StatusOptions),
+    /// Show how a running group is, again and again, with what happens in a second; q ends it.
+    Top(top::TopOptions),
     /// Replace the master by the standby now, and wait until that is done.
     Failover(select::Selection),
     /// Take a checkpoint now, and wait until it is committed.
@@ -94,6 +99,7 @@ pub(crate) fn run(arguments: &[OsString], program: Program<'_>) -> Result<()> {
         Command::CheckConfig(options) => check::run(&options, &program),
         Command::Demo(options) => demo::run(&options, program),
         Command::Status(options) => status::run(&options, program.name),
+        Command::Top(options) => top::run(&options, program.name),
         Command::Failover(selection) => ask::failover(&selection, program.name),
         Command::Checkpoint(selection) => ask::checkpoint(&selection, program.name),
         Command::Control(options) => control::run(&options, program.name),

@@ -4,6 +4,7 @@
 //! subreaper: members that outlive their gateway become its children, and are reaped at once, so that a pid in the group record
 //! is never that of a process that has ended long ago.
 
+mod ends;
 mod stale;
 pub(crate) mod state;
 
@@ -16,9 +17,12 @@ use ftmb_netio::group_record::{Birth, GroupRecord, Identity};
 use ftmb_netio::port::PortKind;
 use rustix::process::{Pid, WaitOptions, WaitStatus, getpid, set_child_subreaper, wait};
 
+use super::metrics::{Door, Endpoint};
+use super::observe::Observer;
 use super::{CommandError, gateway, process};
 use crate::config::Config;
 use crate::{Result, roles};
+use ends::{describe, reason};
 
 /// How long a group may take to end in good order: its gateway drains for 10 s at most.
 const PATIENCE: Duration = Duration::from_secs(15);
@@ -48,6 +52,8 @@ pub(crate) struct Parent {
     /// Gateways that ended by themselves without the group getting on.
     failures: u64,
     ended: bool,
+    /// Answers as long as the group is there.
+    _metrics: Option<Endpoint>,
 }
 
 impl Parent {
@@ -55,6 +61,8 @@ impl Parent {
     /// standard output goes nowhere.
     pub(crate) fn start(config: Config, layout: u64, seed: u64, quiet: bool) -> Result<Parent> {
         set_child_subreaper(Some(getpid())).map_err(|errno| CommandError::io("becoming a subreaper")(errno.into()))?;
+        // Before anything is made: an address that is taken is refused at once.
+        let door = config.metrics().map(Door::open).transpose()?;
         // Until the record names this process, nobody else may take its directory for a stale one.
         let starting = GroupDir::lock(config.directory())?;
         stale::clear(config.directory(), config.name())?;
@@ -72,8 +80,12 @@ impl Parent {
         let sizes = config.sizes().over(dir.choose_sizes(config.cores(), in_memory)?);
         let logs = dir.create_logs(config.cores(), sizes, fingerprint, in_memory)?;
         litter.keep();
-        let mut parent = Parent { dir, config, record, logs, quiet, gateway: None, failures: 0, ended: false };
+        let mut parent =
+            Parent { dir, config, record, logs, quiet, gateway: None, failures: 0, ended: false, _metrics: None };
         parent.start_gateway()?;
+        if let Some(door) = door {
+            parent._metrics = Some(door.answer(Observer::new(parent.dir.clone(), parent.record.clone()))?);
+        }
         Ok(parent)
     }
 
@@ -238,23 +250,5 @@ impl Drop for Litter {
         {
             tracing::error!(%error, "something of the group is left");
         }
-    }
-}
-
-fn reason(code: u64) -> &'static str {
-    match code {
-        2 => "replay did not reproduce what was logged or released: the middlebox is not deterministic",
-        3 => "a member gave up",
-        4 => "takeover after takeover failed",
-        5 => "there is no room for its logs",
-        _ => "it cannot go on",
-    }
-}
-
-fn describe(status: WaitStatus) -> String {
-    match (status.exit_status(), status.terminating_signal()) {
-        (Some(code), _) => format!("exit code {code}"),
-        (_, Some(signal)) => format!("signal {signal}"),
-        _ => "unknown".into(),
     }
 }
