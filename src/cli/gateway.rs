@@ -16,7 +16,7 @@ use ftmb_netio::port::{PortKind, PortSpec};
 use ftmb_netio::supervisor::{Factory, Launch};
 use ftmb_runtime::packet::PortId;
 
-use super::logging;
+use super::{logging, systemd};
 use crate::Result;
 use crate::config::Config;
 use crate::roles;
@@ -81,6 +81,7 @@ pub(crate) fn command(dir: &GroupDir, role: roles::Role) -> Command {
     }
     command.arg(roles::MARK).arg(role.name()).arg(dir.path()).stdin(Stdio::null());
     logging::pass_on(&mut command);
+    systemd::keep_from(&mut command);
     command
 }
 

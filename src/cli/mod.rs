@@ -4,6 +4,7 @@
 mod ask;
 mod check;
 mod control;
+mod documents;
 mod dump;
 mod error;
 pub(crate) mod gateway;
@@ -16,6 +17,7 @@ pub(crate) mod process;
 mod select;
 mod signals;
 mod status;
+mod systemd;
 pub(crate) mod table;
 mod top;
 mod up;
@@ -45,9 +47,24 @@ pub(crate) struct Program<'a> {
     pub(crate) scenario: Option<Box<dyn Scenario>>,
 }
 
+/// What the help ends with.
+const ENVIRONMENT: &str = "\
+Environment:
+  FTMB_LOG         Which messages are written to standard error, such as `info` or `warn,ftmb_netio=debug`
+  RUST_LOG         The same, if FTMB_LOG is not set; without either, `up` writes `info`, all other commands `error`
+  FTMB_LOG_FORMAT  Their form, if there is no --log-format: `text` or `json`
+  FTMB_FILE_IO     How capture files are read and written: `plain` for system calls without io_uring
+  NOTIFY_SOCKET, WATCHDOG_USEC
+                   Set by systemd for services of Type=notify: `up` says when it is protected, and that it is alive
+
+Exit codes:
+  0  It is done. `up`: the group has ended in good order
+  1  It could not be done; standard error says why
+  2  The command line makes no sense";
+
 /// A middlebox that survives the loss of its process: no packet lost, no state forgotten, nothing contradicted.
 #[derive(Debug, Parser)]
-#[command(max_term_width = 110, arg_required_else_help = true)]
+#[command(max_term_width = 110, arg_required_else_help = true, after_long_help = ENVIRONMENT)]
 struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -76,6 +93,10 @@ enum Command {
     /// Look into the files of a group.
     #[command(subcommand)]
     Log(LogCommand),
+    /// Print completions for a shell.
+    Completions(documents::CompletionOptions),
+    /// Print the manual page, or write all of them into a directory.
+    Man(documents::ManOptions),
 }
 
 #[derive(Debug, Subcommand)]
@@ -104,12 +125,18 @@ pub(crate) fn run(arguments: &[OsString], program: Program<'_>) -> Result<()> {
         Command::Checkpoint(selection) => ask::checkpoint(&selection, program.name),
         Command::Control(options) => control::run(&options, program.name),
         Command::Log(LogCommand::Dump(options)) => dump::run(&options),
+        Command::Completions(options) => documents::completions(&options, program.name),
+        Command::Man(options) => documents::man(&options, program.name),
     }
 }
 
 fn parse(name: &str, arguments: &[OsString]) -> std::result::Result<Cli, clap::Error> {
-    let mut command = Cli::command().name(name.to_owned()).bin_name(name.to_owned());
-    Cli::from_arg_matches(&command.try_get_matches_from_mut(arguments)?)
+    Cli::from_arg_matches(&command(name).try_get_matches_from_mut(arguments)?)
+}
+
+/// The command line of a program of this name.
+fn command(name: &str) -> clap::Command {
+    Cli::command().name(name.to_owned()).bin_name(name.to_owned())
 }
 
 /// Prints to standard output. A reader that has seen enough (`| head`) is no error.

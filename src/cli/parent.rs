@@ -25,7 +25,7 @@ use crate::{Result, roles};
 use ends::{describe, reason};
 
 /// How long a group may take to end in good order: its gateway drains for 10 s at most.
-const PATIENCE: Duration = Duration::from_secs(15);
+pub(super) const PATIENCE: Duration = Duration::from_secs(15);
 /// Gateways that fail by themselves before the parent gives up.
 const MAX_FAILURES: u64 = 5;
 
@@ -184,17 +184,25 @@ impl Parent {
         Ok(())
     }
 
-    /// Ends the group in good order: what is stamped is processed and released first. Then nothing is left of it.
-    pub(crate) fn stop(mut self) -> Result<()> {
+    /// Ends the group in good order: what is stamped is processed and released first. Then nothing is left of it. `meanwhile` is
+    /// called again and again, and says whether there is no time for that.
+    pub(crate) fn stop(mut self, mut meanwhile: impl FnMut(&GroupRecord) -> bool) -> Result<()> {
         self.record.stop();
         self.record.gateway_bell().ring();
         let since = Instant::now();
         while !self.ended && since.elapsed() < PATIENCE {
             self.look()?;
+            if meanwhile(&self.record) {
+                break;
+            }
             std::thread::sleep(Duration::from_millis(1));
         }
         if !self.ended {
-            tracing::warn!(waited_s = PATIENCE.as_secs(), "the group does not end in good order and is killed");
+            let waited_s = since.elapsed().as_secs();
+            tracing::warn!(
+                waited_s,
+                "the group is killed before it has ended in good order: what it had stamped is lost"
+            );
         }
         Ok(())
     }
