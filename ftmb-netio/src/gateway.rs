@@ -101,7 +101,7 @@ impl Gateway {
         let inbox = Inbox::attach(dir, record.clone(), &il);
         let answers = dir.control();
         ports.set_replies(move |reply| control::answer(&answers, reply));
-        info!(epoch = record.epoch(), committed = ?record.committed(), "the gateway is up");
+        info!(epoch = record.epoch(), committed = record.committed(), "the gateway is up");
         Ok(Gateway {
             watch: Watch::new(&record),
             record,

@@ -3,7 +3,7 @@
 
 use tracing::{info, warn};
 
-use crate::group_record::{CoreStat, EpochRecord, GroupRecord, Protection, Stat};
+use crate::group_record::{CoreStat, EpochRecord, GroupRecord, Identity, Protection, Stat};
 
 /// How often is looked, ns.
 const ROUND: u64 = 20_000_000;
@@ -26,6 +26,8 @@ const COUNTED: [(Stat, &str); 4] = [
 pub(super) struct Watch {
     next: u64,
     protection: Protection,
+    /// Which epoch it was when the group was last said to be protected, and who followed then.
+    protected: Option<(u64, Option<Identity>)>,
     counted: [u64; COUNTED.len()],
     said: [u64; COUNTED.len()],
     /// Outputs that had been suppressed when the current takeover began.
@@ -36,8 +38,9 @@ impl Watch {
     pub(super) fn new(record: &GroupRecord) -> Watch {
         Watch {
             next: 0,
-            // What has not been said yet, whatever it is: a gateway's successor says how it found the group.
             protection: Protection::Starting,
+            // A gateway's successor says how it found the group.
+            protected: None,
             counted: COUNTED.map(|(stat, _)| record.stat(stat)),
             said: [0; COUNTED.len()],
             suppressed: suppressed(record),
@@ -89,21 +92,27 @@ impl Watch {
 
     fn look_at_protection(&mut self, record: &GroupRecord) {
         let protection = record.protection();
-        if protection == std::mem::replace(&mut self.protection, protection) {
-            return;
-        }
+        let before = std::mem::replace(&mut self.protection, protection);
         let (epoch, committed) = (record.epoch(), record.committed());
+        let follower = || record.follower().and_then(|slot| record.member(slot).identity());
         match protection {
             Protection::Protected => {
-                info!(
-                    epoch,
-                    committed, "protected: whatever process dies now, nothing is lost, and a successor is ready"
-                );
+                // Also if it was not protected only between two looks.
+                let now = Some((epoch, follower()));
+                if std::mem::replace(&mut self.protected, now) != now {
+                    let standby = follower().map(|process| process.pid);
+                    info!(
+                        epoch,
+                        committed,
+                        standby,
+                        "protected: whatever process dies now, nothing is lost, and a successor is ready"
+                    );
+                }
             }
-            Protection::NoStandby | Protection::CatchingUp if !record.stopping() => warn!(
+            Protection::NoStandby | Protection::CatchingUp if protection != before && !record.stopping() => warn!(
                 epoch,
                 committed,
-                "protection is {protection}: nothing is lost if the master dies, but recovery takes longer, and a standby is on its way"
+                "protection is {protection}: nothing is lost if the master dies now, but recovery takes longer"
             ),
             _ => {}
         }
