@@ -20,7 +20,8 @@ pub(crate) type Refusal = Box<dyn std::error::Error + Send + Sync>;
 /// Constructs the middlebox for a number of cores.
 type Make<M> = dyn Fn(&Config, usize) -> Result<Instance<M>>;
 
-/// A middlebox with its command line: `up`, `demo`, `status`, `failover`, `checkpoint`, `control`, `log dump`.
+/// A middlebox with its command line: `up`, `check-config`, `demo`, `status`, `top`, `failover`, `checkpoint`, `control`, `log dump`,
+/// `completions`, `man`.
 ///
 /// ```no_run
 /// use std::sync::Mutex;

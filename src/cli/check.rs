@@ -66,7 +66,7 @@ fn check_port(id: PortId, port: &PortSpec) -> Result<()> {
     if let Some(input) = pcap.input() {
         // Only the input: opening the output would replace it.
         PcapPort::open(id, &PcapSpec::reading(input), &PcapOptions::default())
-            .map_err(|source| CommandError::Port { name: name(), source: Box::new(source) })?;
+            .map_err(|source| CommandError::OpenPort { name: name(), source: Box::new(source) })?;
     }
     if let Some(directory) = pcap.output().and_then(Path::parent) {
         let directory = if directory.as_os_str().is_empty() { Path::new(".") } else { directory };

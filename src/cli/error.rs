@@ -54,7 +54,7 @@ pub enum CommandError {
     },
     /// A port cannot be opened.
     #[error("port `{name}`")]
-    Port {
+    OpenPort {
         /// The port.
         name: String,
         /// The reason.

@@ -57,6 +57,7 @@ impl Observer {
                 .collect(),
             members_started: stat(Stat::Spawned),
             standby: standby(record),
+            committed: record.committed(),
             checkpoint: checkpoints(record),
             takeovers_done: stat(Stat::Takeovers),
             takeovers: takeovers(record),
@@ -144,11 +145,9 @@ fn checkpoints(record: &GroupRecord) -> Checkpoints {
     let (mut pauses, _) = record.flips();
     pauses.sort_unstable();
     let quantile = |per_mille: usize| pauses.get(pauses.len() * per_mille / 1000).copied().unwrap_or(0);
-    let committed = record.committed();
     Checkpoints {
-        committed,
         count: record.stat(Stat::Checkpoints),
-        age_ns: committed.map(|_| record.now().saturating_sub(record.stat(Stat::CheckpointAt))),
+        age_ns: record.committed().map(|_| record.now().saturating_sub(record.stat(Stat::CheckpointAt))),
         interval_ns: record.stat(Stat::CheckpointGap),
         bytes: record.stat(Stat::CheckpointBytes),
         bytes_total: record.stat(Stat::CheckpointBytesTotal),

@@ -25,6 +25,7 @@ pub(in crate::cli) struct Snapshot {
     pub(in crate::cli) members: Vec<Seat>,
     pub(in crate::cli) members_started: u64,
     pub(in crate::cli) standby: Option<Standby>,
+    pub(in crate::cli) committed: Option<u64>,
     pub(in crate::cli) checkpoint: Checkpoints,
     pub(in crate::cli) takeovers_done: u64,
     pub(in crate::cli) takeovers: Vec<TakenOver>,
@@ -62,7 +63,6 @@ pub(in crate::cli) struct Standby {
 
 #[derive(Clone, Debug, Serialize)]
 pub(in crate::cli) struct Checkpoints {
-    pub(in crate::cli) committed: Option<u64>,
     pub(in crate::cli) count: u64,
     pub(in crate::cli) age_ns: Option<u64>,
     pub(in crate::cli) interval_ns: u64,

@@ -75,7 +75,7 @@ fn the_json_object_has_the_same() {
     let directory = tempfile::tempdir().expect("a directory");
     let observer = observer(directory.path());
     let value = serde_json::to_value(observer.look()).expect("an object");
-    assert_eq!((&value["state"], &value["checkpoint"]["committed"]), (&json!("running"), &json!(7)));
+    assert_eq!((&value["state"], &value["committed"]), (&json!("running"), &json!(7)));
     assert_eq!((&value["protected"], &value["protection"]), (&json!(true), &json!("protected")));
     assert_eq!(value["cores"][1]["stamped"], json!(12_345));
     assert_eq!(value["members"][0]["doing"], json!("master"));

@@ -58,7 +58,7 @@ fn processes(now: &Snapshot) -> Table {
 
 fn checkpoints(now: &Snapshot) -> String {
     let checkpoint = &now.checkpoint;
-    let (Some(number), Some(age)) = (checkpoint.committed, checkpoint.age_ns) else {
+    let (Some(number), Some(age)) = (now.committed, checkpoint.age_ns) else {
         return "no checkpoint yet\n".into();
     };
     format!(
