@@ -1,12 +1,16 @@
 //! What an operator sees of a group in which processes die: messages for machines, figures for Prometheus, `top`.
 
+#[allow(dead_code, reason = "each test uses its share")]
+mod capture;
 mod group;
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::process::{Command, Stdio};
 
+use ftmb_netio::group_record::Identity;
 use group::{Finished, Place, Running, example, kill, master};
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
 /// All messages so far; each is an object.
@@ -23,6 +27,12 @@ fn find(running: &Running, words: &str) -> Option<Value> {
 fn until(running: &mut Running, words: &str) -> Value {
     running.until(words, |running| find(running, words).is_some());
     find(running, words).expect("seen")
+}
+
+/// Whether it was said so often that the group is protected.
+fn protected(running: &Running, times: usize) -> bool {
+    let said = |message: &Value| message["message"].to_string().contains("protected: whatever");
+    messages(running).iter().filter(|message| said(message)).count() >= times
 }
 
 #[test]
@@ -47,14 +57,12 @@ fn messages_for_machines_say_who_died_how_and_what_became_of_it() {
     for figure in ["words_replayed", "outputs_checked", "from_checkpoint", "pid"] {
         assert!(taken[figure].is_u64(), "{figure}: {taken}");
     }
-    until(&mut running, "protection is degraded");
-    running.until("protection", |running| {
-        messages(running)
-            .iter()
-            .filter(|message| message["message"].to_string().contains("protected: whatever"))
-            .count()
-            > 1
-    });
+    running.until("protection once more", |running| protected(running, 2));
+    let standby = record.member(record.follower().expect("there is one")).identity().expect("claimed");
+    assert!(kill(standby));
+    let ended = until(&mut running, "the standby (or keeper of the image) has ended");
+    assert_eq!(ended["pid"], standby.pid, "{ended}");
+    running.until("protection a third time", |running| protected(running, 3));
 
     assert!(kill(record.gateway().expect("it has one")));
     let ended = until(&mut running, "the gateway has ended and is started again");
@@ -64,6 +72,42 @@ fn messages_for_machines_say_who_died_how_and_what_became_of_it() {
     assert_eq!(running.wait().code, Some(0));
     // Nothing but objects, to the last line.
     assert_eq!(messages(&running).len(), running.errors().lines().count(), "{}", running.errors());
+}
+
+fn stop(process: Identity, signal: Signal) {
+    let pid = Pid::from_raw(process.pid as i32).expect("a pid");
+    kill_process(pid, signal).expect("ours");
+}
+
+#[test]
+fn a_standby_that_hangs_is_told_and_so_is_an_input_log_that_is_full() {
+    let Some(place) = Place::find() else { return };
+    let input = place.path().join("in.pcap");
+    let frame = vec![2; 1000];
+    capture::write(&input, &vec![(0, &frame); 10_000]);
+    let config = format!(
+        "[logs]\nin = 1048576\n[ports.left]\nkind = \"pcap\"\nin = {input:?}\npace = 250\n[ports.right]\nkind = \"pcap\"\nout = {:?}\n",
+        place.path().join("out.pcap")
+    );
+    std::fs::write(place.path().join("monitor.toml"), config).expect("written");
+    let mut up = place.command("monitor", "up");
+    up.args(["--log-format", "json", "--config"]).arg(place.path().join("monitor.toml")).env("FTMB_LOG", "info");
+    let mut running = place.spawn(up);
+    let record = running.record();
+    until(&mut running, "protected: whatever process dies now");
+    let standby = record.member(record.follower().expect("there is one")).identity().expect("claimed");
+    stop(standby, Signal::STOP);
+    let told = until(&mut running, "no checkpoint gets done: the standby or the master hangs");
+    assert_eq!(told["level"], "WARN", "{told}");
+    let status: Finished = place.command("monitor", "status").output().expect("runs").into();
+    assert!(status.text.contains("not protected: degraded, no checkpoint gets done"), "{status:?}");
+    // Without checkpoints the input log, of which a checkpoint would free what it covers, fills up.
+    let told = until(&mut running, "an input log is full");
+    assert!(told["total"].as_u64() > Some(0), "{told}");
+    stop(standby, Signal::CONT);
+    running.until("protection once more", |running| protected(running, 2));
+    running.interrupt();
+    assert_eq!(running.wait().code, Some(0));
 }
 
 #[test]

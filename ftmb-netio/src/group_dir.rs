@@ -7,10 +7,11 @@
 //! ```
 
 mod prospect;
+mod root;
 mod sizes;
 
 use std::fs;
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use ftmb_runtime::log::{Log, LogKind, LogSpec};
@@ -19,6 +20,7 @@ use crate::error::{Error, io_error};
 use crate::group_record::{GroupRecord, Identity};
 
 pub use prospect::{Prospect, check_directory};
+use root::private_dir;
 pub use sizes::{LogSizes, MIN_DET, MIN_IN, MIN_OUT, SHARE};
 
 /// All logs of a group.
@@ -131,26 +133,6 @@ impl GroupDir {
         private_dir(&dir.path)?;
         private_dir(&dir.control())?;
         Ok(dir)
-    }
-
-    /// Keeps others from starting a group below `root` until the file is dropped: taken before a directory is looked at and
-    /// given back when the record in it names the parent.
-    ///
-    /// # Errors
-    /// [`Error::NotPrivate`], [`Error::Io`]; also if somebody else holds it for 10 s.
-    pub fn lock(root: &Path) -> Result<fs::File, Error> {
-        private_dir(root)?;
-        let file = fs::File::open(root).map_err(io_error(root, "open"))?;
-        let since = std::time::Instant::now();
-        loop {
-            match rustix::fs::flock(&file, rustix::fs::FlockOperation::NonBlockingLockExclusive) {
-                Ok(()) => return Ok(file),
-                Err(rustix::io::Errno::WOULDBLOCK) if since.elapsed() < std::time::Duration::from_secs(10) => {
-                    std::thread::sleep(std::time::Duration::from_millis(1));
-                }
-                Err(errno) => return Err(io_error(root, "lock")(errno.into())),
-            }
-        }
     }
 
     /// The directory of a group that exists, or is believed to.
@@ -308,27 +290,6 @@ impl GroupDir {
     pub fn remove(&self) -> Result<(), Error> {
         fs::remove_dir_all(&self.path).map_err(io_error(&self.path, "remove"))
     }
-}
-
-/// Creates a directory for this user alone, or checks that it is one.
-fn private_dir(path: &Path) -> Result<(), Error> {
-    match fs::DirBuilder::new().mode(0o700).create(path) {
-        Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => {
-            return Err(io_error(path, "create directory")(error));
-        }
-        _ => {}
-    }
-    check_private(path)
-}
-
-/// Checks that a directory is this user's alone.
-fn check_private(path: &Path) -> Result<(), Error> {
-    let meta = fs::symlink_metadata(path).map_err(io_error(path, "stat"))?;
-    let (expected, found, mode) = (rustix::process::geteuid().as_raw(), meta.uid(), meta.mode() & 0o7777);
-    if !meta.is_dir() || found != expected || mode & 0o077 != 0 {
-        return Err(Error::NotPrivate { path: path.into(), expected, found, mode });
-    }
-    Ok(())
 }
 
 #[cfg(test)]

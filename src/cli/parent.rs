@@ -230,7 +230,7 @@ impl Parent {
         }
         state::clean(&self.config)?;
         self.dir.remove()?;
-        Ok(())
+        Ok(GroupDir::remove_empty_root(self.config.directory())?)
     }
 }
 

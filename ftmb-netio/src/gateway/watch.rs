@@ -109,11 +109,17 @@ impl Watch {
                     );
                 }
             }
-            Protection::NoStandby | Protection::CatchingUp if protection != before && !record.stopping() => warn!(
-                epoch,
-                committed,
-                "protection is {protection}: nothing is lost if the master dies now, but recovery takes longer"
-            ),
+            Protection::NoStandby | Protection::CatchingUp | Protection::Stalled
+                if protection != before && !record.stopping() =>
+            {
+                // To be said again once it is over.
+                self.protected = None;
+                warn!(
+                    epoch,
+                    committed,
+                    "protection is {protection}: nothing is lost if the master dies now, but recovery takes longer"
+                );
+            }
             _ => {}
         }
     }

@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::{Access, AtFlags, CWD, accessat};
 
-use super::{GroupDir, LogSizes, SHARE, check_private};
+use super::root::check_private;
+use super::{GroupDir, LogSizes, SHARE};
 use crate::error::{Error, io_error};
 use crate::group_record::{GroupRecord, Identity};
 

@@ -3,7 +3,10 @@
 
 use std::fmt;
 
-use super::{GroupRecord, Phase, Role};
+use super::{GroupRecord, Phase, Role, Stat};
+
+/// A checkpoint that takes longer does not get on, ns.
+const STALL: u64 = 1_000_000_000;
 
 /// How protected a group is.
 ///
@@ -26,6 +29,8 @@ pub enum Protection {
     NoStandby,
     /// The same: a standby (or keeper) is there and still loads.
     CatchingUp,
+    /// A checkpoint has been on its way for more than a second: the standby (or keeper) or the master hangs. The logs fill up.
+    Stalled,
     /// Whatever process dies, nothing is lost, and a successor is ready.
     Protected,
     /// The group has ended.
@@ -39,6 +44,7 @@ impl fmt::Display for Protection {
             Protection::TakingOver => "taking over",
             Protection::NoStandby => "degraded, there is no standby",
             Protection::CatchingUp => "degraded, the standby is still loading",
+            Protection::Stalled => "degraded, no checkpoint gets done: the standby or the master hangs",
             Protection::Protected => "protected",
             Protection::Ended => "ended",
         })
@@ -59,7 +65,9 @@ impl GroupRecord {
         for member in self.members().filter(|member| member.slot() != epoch.master) {
             match member.phase() {
                 Phase::Standby | Phase::Keeper if self.lag(member.slot()).is_some_and(|lag| lag <= 1) => {
-                    return Protection::Protected;
+                    let open = self.stat(Stat::CheckpointOpen);
+                    let stalled = open != 0 && self.now().saturating_sub(open) > STALL;
+                    return if stalled { Protection::Stalled } else { Protection::Protected };
                 }
                 Phase::Starting | Phase::Loading | Phase::Standby | Phase::Keeper => best = Protection::CatchingUp,
                 Phase::Empty | Phase::Promoted | Phase::Master | Phase::Failed => {}
@@ -124,11 +132,31 @@ mod tests {
         assert_eq!(record.protection(), Protection::Protected, "one behind is as far as it ever gets");
         record.commit(2);
         assert_eq!((record.protection(), record.lag(1)), (Protection::CatchingUp, Some(2)));
+        record.member(1).set_applied(2);
+        record.set_stat(Stat::CheckpointOpen, record.now().max(1));
+        assert_eq!(record.protection(), Protection::Protected, "one is on its way, as always");
         record.begin_epoch(&epoch(2, 1));
         assert_eq!(record.protection(), Protection::TakingOver);
         record.set_active(2);
         assert_eq!(record.protection(), Protection::NoStandby, "the standby is the master now");
         record.set_ended(1);
         assert_eq!(record.protection(), Protection::Ended);
+    }
+
+    #[test]
+    fn a_standby_that_has_caught_up_and_hangs_protects_nobody() {
+        let birth = Birth { clock_base: 0, ..Birth::now(1, 0) };
+        let record = GroupRecord::anonymous(birth).expect("memory");
+        record.begin_epoch(&EpochRecord { number: 1, cores: vec![CoreCut::default()], ..EpochRecord::default() });
+        record.set_active(1);
+        record.commit(0);
+        record.member(1).assign(Role::Standby);
+        record.member(1).set_phase(Phase::Standby);
+        record.member(1).set_applied(0);
+        assert_eq!(record.protection(), Protection::Protected);
+        record.set_stat(Stat::CheckpointOpen, record.now() - STALL - 1);
+        assert_eq!(record.protection(), Protection::Stalled);
+        record.set_stat(Stat::CheckpointOpen, 0);
+        assert_eq!(record.protection(), Protection::Protected);
     }
 }

@@ -39,6 +39,8 @@ pub enum Stat {
     Heartbeat = 13,
     /// Times that the input logger found an `in` log full, counted once a round.
     InputFull = 14,
+    /// Since when a checkpoint has been on its way that is not committed yet, ns since the group was created; 0: none is.
+    CheckpointOpen = 15,
 }
 
 /// A figure of one core.

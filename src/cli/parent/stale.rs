@@ -111,6 +111,24 @@ mod tests {
     }
 
     #[test]
+    fn what_it_kept_elsewhere_is_removed_and_nothing_beside_it() {
+        let root = tempfile::tempdir().expect("a directory");
+        let state = root.path().join("state");
+        std::fs::create_dir_all(state.join("stage")).expect("made");
+        for name in ["image", "image.lock", "stage/3.7", "letter"] {
+            std::fs::write(state.join(name), "").expect("written");
+        }
+        let (dir, record) = group(&root.path().join("groups"));
+        record.set_parent(earlier(Identity::mine()));
+        let text = format!("[group]\nstate-dir = {:?}\n", state.display().to_string());
+        dir.write_config(text.as_bytes()).expect("written");
+        clear(&root.path().join("groups"), "x").expect("cleared");
+        let left: Vec<_> =
+            std::fs::read_dir(&state).expect("there").map(|entry| entry.expect("read").file_name()).collect();
+        assert_eq!(left, ["letter"]);
+    }
+
+    #[test]
     fn a_start_that_was_broken_off_is_cleared_and_a_record_of_another_version_is_not() {
         let root = tempfile::tempdir().expect("a directory");
         let root = root.path().join("groups");
