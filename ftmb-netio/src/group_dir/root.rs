@@ -20,7 +20,8 @@ impl GroupDir {
     ///
     /// ```
     /// use ftmb_netio::group_dir::GroupDir;
-    /// let root = tempfile::tempdir()?.path().join("groups");
+    /// let place = tempfile::tempdir()?;
+    /// let root = place.path().join("groups");
     /// let starting = GroupDir::lock(&root)?;
     /// let dir = GroupDir::create(&root, "nat")?; // ... and its record
     /// drop(starting);
