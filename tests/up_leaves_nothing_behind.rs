@@ -3,9 +3,9 @@
 mod group;
 
 use std::path::Path;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use ftmb_netio::group_record::{GroupRecord, Identity};
+use ftmb_netio::group_record::{CoreStat, GroupRecord, Identity};
 use group::{Finished, PATIENCE, Place, Running, kill, master, processes};
 use rustix::process::{Pid, Signal, kill_process};
 
@@ -53,6 +53,28 @@ fn after_a_kill_of_everything_at_the_moment_of_the_end() {
     }
     let finished = running.wait();
     assert!(finished.code.is_some(), "{finished:?}");
+    assert_gone(&place, &before);
+}
+
+#[test]
+fn asked_twice_it_ends_without_waiting_for_what_is_stamped() {
+    let Some(place) = Place::find() else { return };
+    let (mut running, record) = start(&place);
+    let before = processes(&record);
+    let stamped = || (0..2).map(|core| record.core_stat(core, CoreStat::Stamped)).sum::<u64>();
+    // What is stamped from now on is not processed.
+    let master = Pid::from_raw(master(&record).expect("it has one").pid as i32).expect("a pid");
+    kill_process(master, Signal::STOP).expect("ours");
+    let now = stamped();
+    running.until("packets that nobody processes", |_| stamped() >= now + 2);
+    running.signal(Signal::TERM);
+    running.until("the first to be heard", |running| running.errors().contains("asked to end"));
+    // Signals that come together are one.
+    std::thread::sleep(Duration::from_millis(1200));
+    running.signal(Signal::TERM);
+    let finished = running.wait();
+    assert_eq!(finished.code, Some(0), "{finished:?}");
+    assert!(finished.errors.contains("killed before it has ended in good order"), "{finished:?}");
     assert_gone(&place, &before);
 }
 

@@ -72,6 +72,15 @@ pub(crate) fn start(role: &'static str, usual: &str, asked: Option<LogFormat>) {
     let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(ansi);
     // A second subscriber of the same process is the user's own: theirs stays.
     let _ = builder.event_format(lines).try_init();
+    if settings.format == LogFormat::Json {
+        // A panic is a line like any other; its backtrace is for people, who ask for text.
+        std::panic::set_hook(Box::new(|info| {
+            let at = info.location().map(ToString::to_string);
+            let thread = std::thread::current().name().map(str::to_owned);
+            let what = info.payload_as_str().unwrap_or("a value that is no text");
+            tracing::error!(at, thread, panic = what, "panicked");
+        }));
+    }
 }
 
 fn choose(environment: impl Fn(&str) -> Option<String>, usual: &str, asked: Option<LogFormat>) -> Settings {

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use clap::Args;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::termios::{LocalModes, OptionalActions, SpecialCodeIndex, Termios, tcgetattr, tcsetattr};
+use rustix::termios::{LocalModes, OptionalActions, SpecialCodeIndex, Termios, tcgetattr, tcgetwinsize, tcsetattr};
 
 use super::observe::{Observer, Snapshot, text};
 use super::select::Selection;
@@ -100,7 +100,12 @@ impl Screen {
         if !self.terminal {
             return print(&format!("{text}\n"));
         }
-        let lines: String = text.lines().map(|line| format!("{line}{REST_OF_LINE}\r\n")).collect();
+        // What does not fit is left out: a line that wraps would push the others down.
+        let size = tcgetwinsize(std::io::stdout()).ok().filter(|size| size.ws_row > 2 && size.ws_col > 0);
+        let (rows, columns) = size.map_or((usize::MAX, usize::MAX), |size| (size.ws_row.into(), size.ws_col.into()));
+        let clip = |line: &str| -> String { line.chars().take(columns).collect() };
+        let lines: String =
+            text.lines().take(rows - 2).map(|line| format!("{}{REST_OF_LINE}\r\n", clip(line))).collect();
         print(&format!("{HOME}{lines}{REST_OF_LINE}\r\nq ends{REST_OF_LINE}{REST_OF_SCREEN}"))
     }
 

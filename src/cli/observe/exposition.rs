@@ -120,6 +120,9 @@ fn traffic(to: &mut Exposition, now: &Snapshot) {
     to.counter("ftmb_ticks_total", "Ticks stamped.", now.ticks);
     to.counter("ftmb_controls_total", "Control requests stamped.", now.controls);
     to.family("ftmb_log_used_ratio", "gauge", "Share of a log that is in use, 0 to 1.");
+    if let Some(ckpt) = now.ckpt {
+        to.sample(&[("log", "ckpt")], ckpt.share());
+    }
     for (at, core) in now.cores.iter().enumerate() {
         let logs = [("in", core.input), ("det", core.det), ("out", core.out)];
         for (log, fill) in logs.into_iter().filter_map(|(log, fill)| Some((log, fill?))) {

@@ -71,6 +71,7 @@ impl Observer {
             input_log_full: stat(Stat::InputFull),
             delay: Delay::of(&delays),
             cores: (0..record.cores()).map(|core| self.core(core)).collect(),
+            ckpt: self.logs.as_ref().map(|logs| Fill::of(&logs.ckpt)),
             middlebox: figures::read(&self.dir),
             delays,
         }

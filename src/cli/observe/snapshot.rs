@@ -35,6 +35,8 @@ pub(in crate::cli) struct Snapshot {
     pub(in crate::cli) input_log_full: u64,
     pub(in crate::cli) delay: Delay,
     pub(in crate::cli) cores: Vec<Core>,
+    /// The log of checkpoints on their way to the standby.
+    pub(in crate::cli) ckpt: Option<Fill>,
     pub(in crate::cli) middlebox: Vec<Figure>,
     #[serde(skip)]
     pub(in crate::cli) delays: Delays,
