@@ -109,15 +109,24 @@ impl Watch {
                     );
                 }
             }
-            Protection::NoStandby | Protection::CatchingUp | Protection::Stalled
-                if protection != before && !record.stopping() =>
-            {
+            _ if protection == before || record.stopping() => {}
+            Protection::NoStandby | Protection::CatchingUp => warn!(
+                epoch,
+                committed,
+                "protection is {protection}: nothing is lost if the master dies now, but recovery takes longer"
+            ),
+            Protection::Stalled => {
                 // To be said again once it is over.
                 self.protected = None;
+                let pid = |slot: usize| record.member(slot).identity().map(|process| process.pid);
+                let master = record.current().and_then(|epoch| pid(epoch.master));
+                let standby = record.follower().and_then(pid);
                 warn!(
                     epoch,
                     committed,
-                    "protection is {protection}: nothing is lost if the master dies now, but recovery takes longer"
+                    master,
+                    standby,
+                    "protection is {protection}; whichever does not get on is replaced when it is killed"
                 );
             }
             _ => {}

@@ -7,6 +7,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use rustix::fs::{FlockOperation, flock};
+use rustix::io::Errno;
 
 use super::GroupDir;
 use crate::error::{Error, io_error};
@@ -34,22 +35,18 @@ impl GroupDir {
     pub fn lock(root: &Path) -> Result<fs::File, Error> {
         let since = Instant::now();
         loop {
-            private_dir(root)?;
-            // Gone again: somebody has just removed it.
-            let Ok(file) = fs::File::open(root) else { continue };
-            let locked = flock(&file, FlockOperation::NonBlockingLockExclusive);
-            if locked.is_ok() && is_still(&file, root) {
-                return Ok(file);
+            if let Some(held) = try_lock(root)? {
+                return Ok(held);
             }
             if since.elapsed() > PATIENCE {
-                let errno = locked.err().unwrap_or(rustix::io::Errno::STALE);
-                return Err(io_error(root, "lock")(errno.into()));
+                return Err(io_error(root, "lock")(std::io::ErrorKind::WouldBlock.into()));
             }
             std::thread::sleep(Duration::from_millis(1));
         }
     }
 
-    /// Removes the default root if no group is left below it; any other was chosen by somebody, who may want to keep it.
+    /// Removes the default root if no group is left below it and nobody is starting one; any other root was chosen by somebody,
+    /// who may want to keep it.
     ///
     /// # Errors
     /// As [`GroupDir::lock`].
@@ -57,10 +54,22 @@ impl GroupDir {
         if root != GroupDir::default_root() || !root.exists() {
             return Ok(());
         }
-        let _nobody_starts = GroupDir::lock(root)?;
-        // Refused if there is something in it.
-        let _ = fs::remove_dir(root);
+        if let Some(_nobody_starts) = try_lock(root)? {
+            // Refused if there is something in it.
+            let _ = fs::remove_dir(root);
+        }
         Ok(())
+    }
+}
+
+/// `None`: somebody else holds it, or has just removed the directory.
+fn try_lock(root: &Path) -> Result<Option<fs::File>, Error> {
+    private_dir(root)?;
+    let Ok(file) = fs::File::open(root) else { return Ok(None) };
+    match flock(&file, FlockOperation::NonBlockingLockExclusive) {
+        Ok(()) => Ok(is_still(&file, root).then_some(file)),
+        Err(Errno::WOULDBLOCK | Errno::INTR) => Ok(None),
+        Err(errno) => Err(io_error(root, "lock")(errno.into())),
     }
 }
 

@@ -59,7 +59,7 @@ pub(in crate::cli) struct Standby {
     pub(in crate::cli) doing: &'static str,
     /// Committed checkpoints that it has not applied; none: it has applied nothing yet.
     pub(in crate::cli) lag: Option<u64>,
-    /// Inputs since its checkpoint: what a takeover now would process again, if all of it is in the logs.
+    /// How old the state is that it holds: a takeover now would process again what has come since.
     pub(in crate::cli) lag_ns: Option<u64>,
 }
 
