@@ -4,6 +4,7 @@
 use std::fmt::Write;
 
 use ftmb_netio::group_record::{DELAY_BUCKETS, Delays};
+use ftmb_netio::port::PortStat;
 use ftmb_runtime::middlebox::MetricKind;
 
 use super::{Core, Fill, Snapshot};
@@ -115,6 +116,7 @@ fn traffic(to: &mut Exposition, now: &Snapshot) {
     for (reason, drops) in now.drops.by_reason() {
         to.sample(&[("reason", reason)], drops as f64);
     }
+    ports(to, now);
     let help = "Rounds in which an input log was found full.";
     to.counter("ftmb_input_log_full_total", help, now.input_log_full);
     to.counter("ftmb_ticks_total", "Ticks stamped.", now.ticks);
@@ -127,6 +129,26 @@ fn traffic(to: &mut Exposition, now: &Snapshot) {
         let logs = [("in", core.input), ("det", core.det), ("out", core.out)];
         for (log, fill) in logs.into_iter().filter_map(|(log, fill)| Some((log, fill?))) {
             to.sample(&[("log", log), ("core", &at.to_string())], Fill::share(fill));
+        }
+    }
+}
+
+fn ports(to: &mut Exposition, now: &Snapshot) {
+    if now.ports.is_empty() {
+        return;
+    }
+    let counts = [
+        ("ftmb_port_frames_received_total", "Frames that came in by a port.", PortStat::Received),
+        ("ftmb_port_frames_sent_total", "Frames that left by a port.", PortStat::Sent),
+    ];
+    for (name, help, stat) in counts {
+        to.family(name, "counter", help);
+        now.ports.iter().for_each(|port| _ = to.sample(&[("port", &port.name)], port.get(stat) as f64));
+    }
+    to.family("ftmb_port_frames_lost_total", "counter", "Frames lost at a port, on either way, by reason.");
+    for port in &now.ports {
+        for (reason, frames) in port.lost() {
+            to.sample(&[("port", &port.name), ("reason", reason)], frames as f64);
         }
     }
 }

@@ -8,11 +8,13 @@ pub(super) mod text;
 
 use ftmb_netio::group_dir::{GroupDir, GroupLogs};
 use ftmb_netio::group_record::{CoreStat, GroupRecord, Identity, Member, Phase, Protection, Stat};
+use ftmb_netio::port::{PortKind, PortSpec, PortStat};
 use ftmb_runtime::log::Log;
 
 use super::process;
+use crate::config::Config;
 pub(super) use snapshot::Snapshot;
-use snapshot::{Checkpoints, Core, Delay, Drops, Fill, Seat, Standby, TakenOver};
+use snapshot::{Checkpoints, Core, Delay, Drops, Fill, PortFigures, Seat, Standby, TakenOver};
 
 /// A group as somebody sees it who can open its files.
 #[derive(Clone, Debug)]
@@ -20,12 +22,14 @@ pub(super) struct Observer {
     dir: GroupDir,
     record: GroupRecord,
     logs: Option<GroupLogs>,
+    ports: Vec<String>,
 }
 
 impl Observer {
     pub(super) fn new(dir: GroupDir, record: GroupRecord) -> Observer {
         let logs = dir.open_logs(record.cores(), record.fingerprint()).ok();
-        Observer { dir, record, logs }
+        let ports = Config::stored(&dir).map_or_else(|_| Vec::new(), |config| counted_ports(&config));
+        Observer { dir, record, logs, ports }
     }
 
     /// How the group is now.
@@ -66,6 +70,7 @@ impl Observer {
                 oversized: stat(Stat::Oversized),
                 refused_by_port: stat(Stat::SendErrors),
             },
+            ports: self.ports.iter().enumerate().map(|(at, name)| port(record, at, name)).collect(),
             ticks: stat(Stat::Ticks),
             controls: stat(Stat::Controls),
             input_log_full: stat(Stat::InputFull),
@@ -94,6 +99,18 @@ impl Observer {
             out: fill(|logs, core, set| &logs.out[core][set]),
         }
     }
+}
+
+/// Whose figures the group record has, in its order: ports in memory are one, behind all others.
+fn counted_ports(config: &Config) -> Vec<String> {
+    let in_memory = |port: &&PortSpec| matches!(port.kind(), PortKind::Memory);
+    let others = config.ports().iter().filter(|port| !in_memory(port)).map(|port| port.name().to_owned());
+    let memory = config.ports().iter().any(|port| in_memory(&port)).then(|| "memory".to_owned());
+    others.chain(memory).collect()
+}
+
+fn port(record: &GroupRecord, object: usize, name: &str) -> PortFigures {
+    PortFigures { name: name.into(), counts: PortStat::ALL.map(|stat| record.port_stat(object, stat)) }
 }
 
 fn state(record: &GroupRecord) -> &'static str {

@@ -3,8 +3,9 @@
 use std::path::PathBuf;
 
 use ftmb_netio::group_record::Delays;
+use ftmb_netio::port::PortStat;
 use ftmb_runtime::log::Log;
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 use super::figures::Figure;
 
@@ -30,6 +31,7 @@ pub(in crate::cli) struct Snapshot {
     pub(in crate::cli) takeovers_done: u64,
     pub(in crate::cli) takeovers: Vec<TakenOver>,
     pub(in crate::cli) drops: Drops,
+    pub(in crate::cli) ports: Vec<PortFigures>,
     pub(in crate::cli) ticks: u64,
     pub(in crate::cli) controls: u64,
     pub(in crate::cli) input_log_full: u64,
@@ -102,6 +104,30 @@ impl Drops {
             ("refused_by_port", self.refused_by_port),
         ]
     }
+}
+
+/// What a port has counted.
+#[derive(Clone, Debug, Serialize)]
+pub(in crate::cli) struct PortFigures {
+    pub(in crate::cli) name: String,
+    #[serde(flatten, serialize_with = "by_name")]
+    pub(in crate::cli) counts: [u64; PortStat::ALL.len()],
+}
+
+impl PortFigures {
+    pub(in crate::cli) fn get(&self, stat: PortStat) -> u64 {
+        self.counts[stat as usize]
+    }
+
+    /// Why frames were lost at this port, and how many.
+    pub(in crate::cli) fn lost(&self) -> impl Iterator<Item = (&'static str, u64)> {
+        let lost = PortStat::ALL.into_iter().skip(PortStat::DroppedByKernel as usize);
+        lost.map(|stat| (stat.name(), self.get(stat)))
+    }
+}
+
+fn by_name<S: Serializer>(counts: &[u64; PortStat::ALL.len()], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_map(PortStat::ALL.iter().map(|stat| (stat.name(), counts[*stat as usize])))
 }
 
 /// From arrival to release, to the upper bound of a bucket.

@@ -27,7 +27,9 @@ pub(in crate::cli) fn observer(directory: &std::path::Path) -> Observer {
     metrics.gauge("flows \"x\" \\ of all", 1.5);
     let dir = GroupDir::at(directory);
     figures::write(&dir, &metrics);
-    Observer { dir, record, logs: None }
+    record.add_port_stat(1, PortStat::Sent, 17);
+    record.add_port_stat(1, PortStat::DroppedByKernel, 4);
+    Observer { dir, record, logs: None, ports: vec!["inside".into(), "outside".into()] }
 }
 
 #[test]
@@ -48,6 +50,8 @@ fn the_tables_say_who_is_master_whether_it_is_protected_and_what_was_dropped() {
         "no takeover yet",
         "\ndropped: input log full ",
         "1     12,345         0",
+        "\nport     received  sent  dropped by kernel\n",
+        "\noutside         0    17                  4\n",
         "held back until safe: p50 1.02 us, p99 1.05 ms",
         "translated",
     ] {
@@ -81,6 +85,8 @@ fn the_json_object_has_the_same() {
     assert_eq!(value["members"][0]["doing"], json!("master"));
     assert_eq!((&value["standby"]["slot"], &value["standby"]["lag"]), (&json!(1), &json!(1)));
     assert_eq!(value["drops"], json!({ "input_log_full": 5, "oversized": 0, "refused_by_port": 0 }));
+    assert_eq!((&value["ports"][1]["name"], &value["ports"][1]["sent"]), (&json!("outside"), &json!(17)));
+    assert_eq!(value["ports"][1]["dropped_by_kernel"], json!(4));
     assert_eq!(value["middlebox"][0], json!({ "name": "translated", "kind": "counter", "value": 3.0 }));
 }
 

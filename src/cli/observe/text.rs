@@ -2,6 +2,8 @@
 
 use std::fmt::Write;
 
+use ftmb_netio::port::PortStat;
+
 use super::{Core, Delay, Fill, Snapshot};
 use crate::cli::table::{Table, bytes, count, ns};
 
@@ -21,6 +23,9 @@ pub(in crate::cli) fn text(now: &Snapshot, before: Option<&Snapshot>) -> String 
     text += &takeovers(now);
     let _ = writeln!(text, "{}", delay(now, before));
     let _ = writeln!(text, "{}", traffic(now, before));
+    if !now.ports.is_empty() {
+        let _ = writeln!(text, "{}", ports(now, before));
+    }
     let _ = write!(text, "{}", cores(now, before));
     if !now.middlebox.is_empty() {
         let mut table = Table::default();
@@ -145,6 +150,34 @@ fn traffic(now: &Snapshot, before: Option<&Snapshot>) -> Table {
             cells.extend(rates.of(drops, |_| before[at].1).map(count));
         }
         table.row(cells);
+    }
+    table
+}
+
+/// Losses are shown if there were any.
+fn ports(now: &Snapshot, before: Option<&Snapshot>) -> Table {
+    let rates = rates(now, before);
+    let lost =
+        |reason: usize| now.ports.iter().any(|port| port.lost().nth(reason).is_some_and(|(_, frames)| frames > 0));
+    let reasons = now.ports[0].lost().enumerate().filter(|(at, _)| lost(*at));
+    let reasons: Vec<(usize, &str)> = reasons.map(|(at, (reason, _))| (at, reason)).collect();
+    let mut table = Table::default();
+    let mut head = vec!["port".to_owned(), "received".into(), "sent".into()];
+    if rates.before.is_some() {
+        head.extend(["received/s".into(), "sent/s".into()]);
+    }
+    head.extend(reasons.iter().map(|(_, reason)| reason.replace('_', " ")));
+    table.row(head);
+    for (at, port) in now.ports.iter().enumerate() {
+        let mut row = vec![port.name.clone()];
+        let both = [PortStat::Received, PortStat::Sent];
+        row.extend(both.map(|stat| count(port.get(stat))));
+        let before = |stat| move |before: &Snapshot| before.ports.get(at).map_or(0, |port| port.get(stat));
+        row.extend(both.into_iter().filter_map(|stat| rates.of(port.get(stat), before(stat))).map(count));
+        row.extend(
+            reasons.iter().map(|(at, _)| port.lost().nth(*at).map_or(String::new(), |(_, frames)| count(frames))),
+        );
+        table.row(row);
     }
     table
 }
