@@ -71,6 +71,10 @@ fn what_is_wrong_is_said_with_its_place_what_is_expected_and_what_is_there() {
         (sample.replace("tests/data/namespaces.pcap", "no.pcap"), "port `inside`: cannot open no.pcap"),
         (sample.replace("tests/data/namespaces.pcap", "README.md"), "README.md"),
         (
+            sample.replace("kind = \"pcap\"\nout = \"to-outside.pcap\"", "kind = \"device\"\ninterface = \"none0\""),
+            "port `outside`: ",
+        ),
+        (
             sample.replace("\"to-outside", "\"/nonexistent/to-outside"),
             "port `outside`: /nonexistent: expected a directory",
         ),

@@ -184,7 +184,7 @@ fn top_prints_once_an_interval_without_a_terminal_and_ends_with_q_on_one() {
     running.record();
     let top: Finished =
         place.command("monitor", "top").args(["--interval", "0.05", "--count", "3"]).output().expect("runs").into();
-    assert_eq!((top.code, top.text.matches(": running, 1 cores").count()), (Some(0), 3), "{top:?}");
+    assert_eq!((top.code, top.text.matches(": running, 1 core,").count()), (Some(0), 3), "{top:?}");
     assert_eq!(top.text.matches("packets/s").count(), 2, "there is nothing to compare the first with: {top:?}");
     assert!(!top.text.contains('\x1b'), "{top:?}");
 

@@ -5,13 +5,15 @@ use std::net::TcpListener;
 use std::path::Path;
 
 use ftmb_netio::group_dir::{LogSizes, Prospect, check_directory};
+use ftmb_netio::port::device::DevicePort;
 use ftmb_netio::port::pcap::{PcapOptions, PcapPort};
 use ftmb_netio::port::{PcapSpec, PortKind, PortSpec};
 use ftmb_netio::supervisor::StandbyMode;
+use ftmb_netio::uring::EngineChoice;
 use ftmb_runtime::packet::PortId;
 
 use super::parent::state;
-use super::table::{Table, bytes};
+use super::table::{Table, bytes, many};
 use super::up::UpOptions;
 use super::{CommandError, Program, print};
 use crate::config::Config;
@@ -59,9 +61,14 @@ fn find(config: &Config) -> Result<Found> {
     Ok(Found { prospect, sizes })
 }
 
-/// What can be known of a port without opening it for good.
+/// What can be known of a port by opening it and not using it.
 fn check_port(id: PortId, port: &PortSpec) -> Result<()> {
     let name = || port.name().to_owned();
+    if let PortKind::Device(device) = port.kind() {
+        // As `up` would, and closed again: a second socket takes nothing away from one that is in use.
+        DevicePort::open(id, device, EngineChoice::Auto)
+            .map_err(|source| CommandError::OpenPort { name: name(), source: Box::new(source) })?;
+    }
     let PortKind::Pcap(pcap) = port.kind() else { return Ok(()) };
     if let Some(input) = pcap.input() {
         // Only the input: opening the output would replace it.
@@ -101,11 +108,8 @@ fn summary(file: &str, config: &Config, found: &Found) -> String {
     let mut line = |what: &str, value: String| {
         table.row([format!("{what:<12}{value}")]);
     };
-    let (cores, tick) = (config.cores(), config.tick().as_millis());
-    line(
-        "group",
-        format!("{}, {cores} {}, a tick every {tick} ms", config.name(), if cores == 1 { "core" } else { "cores" }),
-    );
+    let (cores, tick) = (many(config.cores() as u64, "core"), config.tick().as_millis());
+    line("group", format!("{}, {cores}, a tick every {tick} ms", config.name()));
     let interval = config.checkpoint_interval().as_millis();
     let standby = match config.standby() {
         StandbyMode::Passive => "a standby follows",
@@ -125,7 +129,7 @@ fn summary(file: &str, config: &Config, found: &Found) -> String {
         "logs",
         format!(
             "{} in all; of each core: in {}, det 2 x {}, out 2 x {}",
-            bytes(sizes.total(cores, false)),
+            bytes(sizes.total(config.cores(), false)),
             bytes(sizes.input),
             bytes(sizes.det),
             bytes(sizes.out)
@@ -164,6 +168,13 @@ mod tests {
         ] {
             assert!(error.contains(word), "{word}: {error}");
         }
+    }
+
+    #[test]
+    fn an_interface_that_is_not_there_is_named_with_its_port() {
+        let config = loaded(&["inside=device:none0"]);
+        let error = format!("{:?}", look(&config, &program(&|_| Ok(0))).expect_err("it cannot work"));
+        assert!(error.starts_with("port `inside`: ") && error.contains("none0"), "{error}");
     }
 
     #[test]

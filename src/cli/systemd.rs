@@ -12,6 +12,8 @@ use std::time::{Duration, Instant};
 
 use ftmb_netio::group_record::{GroupRecord, Protection, Stat};
 
+use super::table::many;
+
 /// Where systemd listens.
 const SOCKET: &str = "NOTIFY_SOCKET";
 /// How often it wants to hear of the service, us, and which process it means.
@@ -59,7 +61,7 @@ impl Notifier {
         let protection = record.protection();
         let mut text = String::new();
         let takeovers = record.stat(Stat::Takeovers);
-        let status = format!("STATUS={protection}; epoch {}, {takeovers} takeovers\n", record.epoch());
+        let status = format!("STATUS={protection}; epoch {}, {}\n", record.epoch(), many(takeovers, "takeover"));
         if status != self.status {
             text += &status;
             self.status = status;

@@ -9,7 +9,7 @@ use ftmb_netio::port::{PortKind, PortSpec};
 
 use super::parent::{Health, PATIENCE, Parent};
 use super::systemd::Notifier;
-use super::table::{bytes, count, ns};
+use super::table::{bytes, count, many, ns};
 use super::{CommandError, GroupOptions, Program, Signals, print};
 use crate::Result;
 use crate::config::Config;
@@ -23,7 +23,8 @@ const ONE_WISH: Duration = Duration::from_secs(1);
 /// How to run a group.
 #[derive(Clone, Debug, Args)]
 pub(super) struct UpOptions {
-    /// A port: NAME=pcap:IN[:OUT][,pace=timestamps|flat|RATE]. May be given several times
+    /// A port: NAME=device:INTERFACE[,promiscuous=no][,vnet=no] or NAME=pcap:IN[:OUT][,pace=timestamps|flat|RATE]. May be given several
+    /// times
     #[arg(long = "port", value_name = "NAME=KIND:...")]
     ports: Vec<PortSpec>,
     #[command(flatten)]
@@ -76,14 +77,14 @@ fn summary(name: &str, record: &GroupRecord) -> String {
     let sum = |stat| (0..record.cores()).map(|core| record.core_stat(core, stat)).sum::<u64>();
     let (checkpoints, takeovers) = (record.stat(Stat::Checkpoints), record.stat(Stat::Takeovers));
     let mut text = format!(
-        "{name}: {} packets in ({}), {} released ({}) in {}; {} checkpoints, {} takeovers\n",
+        "{name}: {} packets in ({}), {} released ({}) in {}; {}, {}\n",
         count(sum(CoreStat::Stamped)),
         bytes(sum(CoreStat::StampedBytes)),
         count(sum(CoreStat::Released)),
         bytes(sum(CoreStat::ReleasedBytes)),
         ns(record.now()),
-        count(checkpoints),
-        count(takeovers),
+        many(checkpoints, "checkpoint"),
+        many(takeovers, "takeover"),
     );
     let mut mention = |stat, what: &str| {
         let number = record.stat(stat);

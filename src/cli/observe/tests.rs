@@ -99,7 +99,7 @@ fn the_last_takeover_is_told_with_its_time() {
     observer.record.note_takeover(&takeover);
     let text = text::text(&observer.look(), None);
     assert!(
-        text.contains("1 takeovers, the last one ") && text.contains("took 4.00 ms, first new output after 5.00 ms"),
+        text.contains("1 takeover, the last one ") && text.contains("took 4.00 ms, first new output after 5.00 ms"),
         "{text}"
     );
 }

@@ -5,15 +5,15 @@ use std::fmt::Write;
 use ftmb_netio::port::PortStat;
 
 use super::{Core, Delay, Fill, Snapshot};
-use crate::cli::table::{Table, bytes, count, ns};
+use crate::cli::table::{Table, bytes, count, many, ns};
 
 /// The whole of a snapshot; with an earlier one, also what has happened in between, per second.
 pub(in crate::cli) fn text(now: &Snapshot, before: Option<&Snapshot>) -> String {
     let mut text = format!(
-        "{}: {}, {} cores, epoch {}, up {}\n{}\n\n",
+        "{}: {}, {}, epoch {}, up {}\n{}\n\n",
         now.directory.display(),
         now.state,
-        now.cores.len(),
+        many(now.cores.len() as u64, "core"),
         now.epoch,
         ns(now.up_ns),
         protection(now),
@@ -81,8 +81,8 @@ fn checkpoints(now: &Snapshot) -> String {
 fn takeovers(now: &Snapshot) -> String {
     match now.takeovers.last() {
         Some(last) if now.takeovers_done != 0 => format!(
-            "{} takeovers, the last one {} ago took {}, first new output after {}\n",
-            count(now.takeovers_done),
+            "{}, the last one {} ago took {}, first new output after {}\n",
+            many(now.takeovers_done, "takeover"),
             ns(last.ago_ns),
             ns(last.active_ns),
             last.first_output_ns.map_or("-".into(), ns),
