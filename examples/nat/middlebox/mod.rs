@@ -18,7 +18,7 @@ mod flow;
 mod headers;
 mod translation;
 
-pub(crate) use config::NatConfig;
+pub(crate) use config::{NatConfig, PortAllocation};
 use counters::Counters;
 use ethernet::{Arp, Mac};
 use flow::{FlowKey, Inbound, Outbound, PublicKey};
@@ -40,7 +40,7 @@ pub(crate) struct Nat {
     flows: RwLock<HashMap<FlowKey, Outbound>>,
     /// What a packet from outside needs.
     reverse: RwLock<HashMap<PublicKey, Inbound>>,
-    /// The free public ports of each protocol; the one that was given back first is taken first.
+    /// The free public ports of each protocol.
     ports: [Mutex<IndexPool>; 3],
     /// Where the search for expired flows goes on at the next tick.
     sweep: Mutex<u32>,
@@ -131,7 +131,7 @@ impl Nat {
 impl Middlebox for Nat {
     fn process(&self, packet: &mut Packet<'_>, cx: &mut Context<'_>) -> Verdict {
         let counter = match headers::parse(packet.bytes()) {
-            Ok(View::Flow(head)) if packet.port() == self.inside => return self.outbound(packet, &head, cx.now()),
+            Ok(View::Flow(head)) if packet.port() == self.inside => return self.outbound(packet, &head, cx),
             Ok(View::Flow(head)) => return self.inbound(packet, &head, cx.now()),
             Ok(View::Error { network, transport, end, about }) => {
                 return self.error(packet, (network, transport, end), &about);
