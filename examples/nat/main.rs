@@ -30,6 +30,9 @@
 //! arrival, a part of the input, so it is not logged either. Each direction keeps its own half of the flow's state,
 //! with its own time and TCP flags, so that no packet needs both tables.
 //!
+//! Fragments are the exception: all of a packet come to one core, but not to that of their flow, so each takes an exclusive
+//! lock. A fragment that waits is state like any other, its bytes included: it leaves after a crash as it would have before.
+//!
 //! The first core looks for flows to forget, at each tick a bounded share of the public ports.
 //!
 //! # What kind of NAT this is
@@ -45,8 +48,10 @@
 //!   ports want `tcp_closed_timeout = 5` and `sweep_ticks = 10` (of 100 ms).
 //! - ICMP errors are translated together with the packet they quote (RFC 5508).
 //! - Checksums are updated, not recomputed (RFC 1624); a UDP datagram without one stays without.
-//! - Dropped and counted: fragments, the first included, since later ones have no ports; malformed packets; IPv4 that has
-//!   no ports. No hairpinning, no application-level gateways.
+//! - Fragments are translated one by one, not put together: later ones have no ports and follow the first one, and those that
+//!   overtake it wait for it, at most for `fragment_timeout`. Identifications stay.
+//! - Dropped and counted: malformed packets, and fragments that would change the header of the first; IPv4 that has no ports. No
+//!   hairpinning, no application-level gateways.
 //!
 //! # Where it sits
 //!
@@ -87,7 +92,9 @@ mod traffic;
 
 use ftmb::prelude::*;
 use middlebox::{Nat, NatConfig};
-use scenario::NatScenario;
+
+/// What `demo` sends: with fragments that come out translated.
+type NatScenario = scenario::Traffic<true>;
 
 fn main() -> ftmb::Result<()> {
     App::new("nat", |config: NatConfig, ports: &Ports| {

@@ -1,5 +1,6 @@
 //! What the NAT does to single packets, and that the scenario notices what it must.
 
+mod fragments;
 mod transparent;
 
 use std::{
@@ -14,8 +15,8 @@ use ftmb::{
 };
 
 use crate::{
+    NatScenario,
     middlebox::{Nat, NatConfig, PortAllocation},
-    scenario::NatScenario,
     traffic::{
         Headers, Identity, Offsets, Transport,
         driver::{self, Single},

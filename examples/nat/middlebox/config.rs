@@ -36,6 +36,9 @@ pub(crate) struct NatConfig {
     pub(crate) udp_timeout: u64,
     /// The same for ICMP echo; RFC 5508 asks for at least 60 seconds.
     pub(crate) icmp_timeout: u64,
+    /// Seconds for which fragments wait for the first one, and what became of that is remembered; at most 4096 packets and a
+    /// megabyte of fragments. RFC 1122 asks hosts to put them together for 60 to 120 seconds, but Linux does so for 30.
+    pub(crate) fragment_timeout: u64,
     /// In how many ticks all public ports are looked at once for flows that have expired.
     pub(crate) sweep_ticks: u32,
 }
@@ -64,6 +67,7 @@ impl Default for NatConfig {
             tcp_closed_timeout: None,
             udp_timeout: 5 * 60,
             icmp_timeout: 60,
+            fragment_timeout: 15,
             sweep_ticks: 300,
         }
     }
