@@ -21,7 +21,8 @@ use crate::error::Error;
 use crate::group_dir::GroupDir;
 use crate::group_record::{GroupRecord, Identity, Stat};
 use crate::input_logger::InputLogger;
-use crate::output_logger::{Base, OneHost, OutputLogger};
+use crate::journal::{Journal, Journaled};
+use crate::output_logger::{Base, Holders, OneHost, OutputLogger};
 use crate::supervisor::{Factory, Supervisor};
 
 pub use config::GatewayConfig;
@@ -50,6 +51,7 @@ pub struct Gateway {
     ol: OutputLogger,
     supervisor: Supervisor,
     checkpoints: Checkpoints,
+    journal: Option<Journal>,
     next_round: u64,
     stopping_since: Option<u64>,
     done: bool,
@@ -86,9 +88,18 @@ impl Gateway {
             let base = load_base(&record, &image, &stage, fingerprint)?;
             let il = InputLogger::attach(record.clone(), &logs, &ports.ids())?;
             ports.resume(|object| il.resume_at(object))?;
-            Ok((il, OutputLogger::new(record.clone(), logs.clone(), Box::new(OneHost), base)?))
+            let journal = match &config.journal {
+                None => None,
+                Some(journal) => {
+                    let (stored, base) = (dir.config()?, base.as_ref());
+                    let (record, logs, image, stage) = (&record, &logs, &*image, &*stage);
+                    Some(Journal::open(journal, &Journaled { record, logs, image, stage, config: &stored, base })?)
+                }
+            };
+            let holders: Box<dyn Holders> = journal.as_ref().map_or_else(|| Box::new(OneHost) as _, Journal::holder);
+            Ok((il, OutputLogger::new(record.clone(), logs.clone(), holders, base)?, journal))
         };
-        let (il, ol) = match rebuild() {
+        let (il, ol, journal) = match rebuild() {
             Err(error) => {
                 end_if_final(&record, &mut supervisor, &error)?;
                 return Err(error);
@@ -108,6 +119,7 @@ impl Gateway {
             ol,
             supervisor,
             checkpoints,
+            journal,
             next_round: 0,
             stopping_since: None,
             done: false,
@@ -123,6 +135,9 @@ impl Gateway {
         let result = self.serve();
         match &result {
             Ok(()) => {
+                if let Some(journal) = self.journal.take() {
+                    journal.finish(self.record.stopping());
+                }
                 self.supervisor.end()?;
                 self.record.set_ended(1);
                 info!("the group has ended");
@@ -174,6 +189,9 @@ impl Gateway {
         let polled = self.ol.poll(&mut self.ports)?;
         busy |= !polled.is_idle();
         let now = self.record.now();
+        if let Some(journal) = self.journal.as_ref().filter(|_| busy) {
+            journal.ring();
+        }
         if polled.activated {
             info!(epoch = self.record.epoch(), "the epoch is active");
         }
@@ -208,6 +226,9 @@ impl Gateway {
         let drain = self.stopping_since.is_some() && !self.ol.is_drained();
         let pressed = self.il.was_full() || drain;
         busy |= self.checkpoints.step(&mut self.ol, keeper, pressed)?;
+        if let Some(journal) = &mut self.journal {
+            journal.look(&self.ol)?;
+        }
         self.look_for_the_end(now);
         Ok(busy)
     }

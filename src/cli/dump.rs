@@ -7,7 +7,7 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use ftmb_netio::group_record::{GroupRecord, monotonic_ns};
+use ftmb_netio::group_record::GroupRecord;
 use ftmb_runtime::determinant::{Kind, Word};
 use ftmb_runtime::frame::{self, InHeader, split_in, split_out, split_port};
 use ftmb_runtime::log::{FrameRef, Log, LogKind};
@@ -199,7 +199,7 @@ fn group(path: &Path, text: &mut String) -> Result<()> {
         path.display(),
         record.fingerprint(),
         birth.cores,
-        monotonic_ns().saturating_sub(birth.clock_base),
+        record.now(),
         birth.wall,
         birth.seed,
     );

@@ -8,6 +8,7 @@ use ftmb_netio::port::PortSpec;
 use ftmb_netio::supervisor::StandbyMode;
 use ftmb_runtime::worker::Polling;
 
+use super::journal_options::JournalOptions;
 use crate::config::{Config, ConfigError, Overrides};
 
 /// How to start a group.
@@ -40,6 +41,8 @@ pub(crate) struct GroupOptions {
     /// Where the checkpoint image lives [default: with the group, if there is room]
     #[arg(long, value_name = "DIR")]
     state_dir: Option<PathBuf>,
+    #[command(flatten)]
+    journal: JournalOptions,
 }
 
 fn standby() -> impl TypedValueParser<Value = StandbyMode> {
@@ -65,6 +68,7 @@ impl GroupOptions {
             directory: self.directory.clone(),
             state_dir: self.state_dir.clone(),
             ports: ports.to_vec(),
+            journal: self.journal.overrides(),
         };
         Config::load(self.config.as_deref(), &overrides, name)
     }

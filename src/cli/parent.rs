@@ -14,7 +14,7 @@ use ftmb_netio::group_record::{Birth, GroupRecord, Identity};
 use ftmb_netio::port::PortKind;
 use rustix::process::{Pid, WaitOptions, WaitStatus, getpid, set_child_subreaper, wait};
 
-use super::{CommandError, gateway, process};
+use super::{CommandError, gateway, past, process};
 use crate::config::Config;
 use crate::{Result, roles};
 
@@ -51,22 +51,35 @@ pub(crate) struct Parent {
 }
 
 impl Parent {
-    /// Creates a group and starts its gateway. `layout`: of the middlebox's state; `quiet`: what processes of the group print to
-    /// standard output goes nowhere.
+    /// Creates a group, or makes it again from the unfinished run of its journal, and starts its gateway. `layout`: of the
+    /// middlebox's state; `quiet`: what processes of the group print to standard output goes nowhere, and there is no past: a
+    /// group that nobody saw is not gone on with.
     pub(crate) fn start(config: Config, layout: u64, seed: u64, quiet: bool) -> Result<Parent> {
         set_child_subreaper(Some(getpid())).map_err(|errno| CommandError::io("becoming a subreaper")(errno.into()))?;
         let dir = GroupDir::create(config.directory(), config.name())?;
         // From here on, a failure leaves nothing behind.
         let litter = Litter(Some(dir.clone()));
-        let config = with_room_for_image(config, &dir)?;
-        make_state(&config)?;
-        dir.write_config(config.bytes())?;
-        let fingerprint = config.fingerprint(config.cores(), layout);
-        let record = GroupRecord::create(&dir.record_path(), fingerprint, Birth::now(config.cores(), seed))?;
+        let past = if quiet { None } else { past::find(&config, layout)? };
+        let (config, record, logs) = match past {
+            Some(past) => {
+                make_state(&past.config)?;
+                let record = past.recovery.rebuild(&dir, past.config.state_dir())?;
+                let logs = dir.open_logs(record.cores(), record.fingerprint())?;
+                (past.config, record, logs)
+            }
+            None => {
+                let config = with_room_for_image(config, &dir)?;
+                make_state(&config)?;
+                dir.write_config(config.bytes())?;
+                let fingerprint = config.fingerprint(config.cores(), layout);
+                let record = GroupRecord::create(&dir.record_path(), fingerprint, Birth::now(config.cores(), seed))?;
+                let in_memory = config.ports().iter().any(|port| matches!(port.kind(), PortKind::Memory));
+                let sizes = config.sizes().over(dir.choose_sizes(config.cores(), in_memory)?);
+                let logs = dir.create_logs(config.cores(), sizes, fingerprint, in_memory)?;
+                (config, record, logs)
+            }
+        };
         record.set_parent(Identity::mine());
-        let in_memory = config.ports().iter().any(|port| matches!(port.kind(), PortKind::Memory));
-        let sizes = config.sizes().over(dir.choose_sizes(config.cores(), in_memory)?);
-        let logs = dir.create_logs(config.cores(), sizes, fingerprint, in_memory)?;
         litter.keep();
         let mut parent = Parent { dir, config, record, logs, quiet, gateway: None, failures: 0, ended: false };
         parent.start_gateway()?;
@@ -235,6 +248,7 @@ fn reason(code: u64) -> &'static str {
         3 => "a member gave up",
         4 => "takeover after takeover failed",
         5 => "there is no room for its logs",
+        7 => "its journal cannot be written, or is damaged",
         _ => "it cannot go on",
     }
 }

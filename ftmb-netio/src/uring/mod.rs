@@ -9,6 +9,7 @@
 
 mod choice;
 mod file;
+mod fixed;
 mod plain;
 mod ring;
 
@@ -17,5 +18,6 @@ mod tests;
 
 pub use choice::{EngineChoice, EngineError};
 pub use file::{Completion, DEPTH, EngineKind, FileIo, Operation, Request};
+pub use fixed::{ALIGNMENT, AlignedBuffer, FixedWriter};
 pub use plain::PlainFile;
 pub use ring::{Uring, UringFile, UringUnavailable, probe};

@@ -1,0 +1,1 @@
+//! The journal without a group around it.
