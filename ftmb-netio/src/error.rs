@@ -229,7 +229,9 @@ impl Error {
                 | Error::OutOfSequence { .. }
                 | Error::Frame { .. }
                 | Error::Release(_)
-                | Error::Journal(JournalError::Stopped { .. } | JournalError::Damaged { .. } | JournalError::Gap { .. })
+                | Error::Journal(
+                    JournalError::Stopped { .. } | JournalError::Damaged { .. } | JournalError::Gap { .. }
+                )
                 | Error::Log(LogError::Torn { .. } | LogError::Foreign { .. } | LogError::Mismatch { .. })
         )
     }

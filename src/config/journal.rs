@@ -57,7 +57,8 @@ pub(super) fn pick(
         "a multiple of 4096 from 4 MiB to 1 GiB",
         |bytes| bytes.is_multiple_of(4096) && (JournalConfig::MIN_SEGMENT..=1 << 30).contains(bytes),
     )?;
-    let keep = picker.pick("", None, text.keep, defaults.keep).check("keep", "at most 2^62 bytes", |&b| b <= 1 << 62)?;
+    let keep =
+        picker.pick("", None, text.keep, defaults.keep).check("keep", "at most 2^62 bytes", |&b| b <= 1 << 62)?;
     let slow = picker.pick("", None, text.slow_after, defaults.slow_after.as_millis() as u64).check(
         "slow-after",
         "1 to 60000 ms",

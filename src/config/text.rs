@@ -91,7 +91,12 @@ pub(super) struct Setting<T> {
 }
 
 impl<T: ToString> Setting<T> {
-    pub(super) fn check(self, setting: &'static str, expected: &'static str, fits: impl Fn(&T) -> bool) -> Result<T, ConfigError> {
+    pub(super) fn check(
+        self,
+        setting: &'static str,
+        expected: &'static str,
+        fits: impl Fn(&T) -> bool,
+    ) -> Result<T, ConfigError> {
         if fits(&self.value) {
             return Ok(self.value);
         }

@@ -79,7 +79,9 @@ fn open(path: &Path) -> io::Result<File> {
     options.read(true).write(true).create_new(true).mode(0o600);
     match options.clone().custom_flags(OFlags::DIRECT.bits() as i32).open(path) {
         Err(error) if Errno::from_io_error(&error) == Some(Errno::INVAL) => {
-            SAID.call_once(|| tracing::info!("the journal's file system has no O_DIRECT: it is written through the page cache"));
+            SAID.call_once(|| {
+                tracing::info!("the journal's file system has no O_DIRECT: it is written through the page cache")
+            });
             // The file may have been made before its flags were refused.
             let _ = std::fs::remove_file(path);
             options.open(path)

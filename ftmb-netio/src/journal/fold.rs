@@ -18,7 +18,8 @@ pub(super) struct Arrived {
 impl Arrived {
     /// As a delta, checked.
     pub(super) fn delta(&self, run: &std::path::Path) -> Result<Delta, JournalError> {
-        let failed = |source| JournalError::Checkpoint { path: run.into(), number: self.number, source: Box::new(source) };
+        let failed =
+            |source| JournalError::Checkpoint { path: run.into(), number: self.number, source: Box::new(source) };
         Delta::parse(self.bytes.clone()).map_err(failed)
     }
 }
@@ -119,9 +120,8 @@ impl Fold {
     }
 
     fn part(&mut self, place: &Place, record: &Record<'_>) -> Result<Option<Arrived>, JournalError> {
-        let flaw = |expected, found| {
-            Err(super::error::damaged(&place.path, place.offset, Flaw { at: 0, expected, found }))
-        };
+        let flaw =
+            |expected, found| Err(super::error::damaged(&place.path, place.offset, Flaw { at: 0, expected, found }));
         let Some((number, bytes)) = record.bytes.split_first_chunk::<8>() else {
             return flaw("the number of a checkpoint", record.bytes.len() as u64);
         };

@@ -245,7 +245,9 @@ pub(super) fn head(bytes: &[u8]) -> Result<Head, Flaw> {
 /// Checks a whole batch and returns its records.
 pub(super) fn batch(bytes: &[u8]) -> Result<(Head, Records<'_>), Flaw> {
     let head = head(bytes)?;
-    let Some(whole) = bytes.get(..head.length) else { return flaw(32, "a batch that is here in full", head.length as u64) };
+    let Some(whole) = bytes.get(..head.length) else {
+        return flaw(32, "a batch that is here in full", head.length as u64);
+    };
     let raw = RawBatch::ref_from_prefix(whole).expect("looked at by `head`").0;
     if raw.crc.get() != crc(whole) {
         return flaw(12, "the crc of the batch", raw.crc.get().into());

@@ -174,6 +174,11 @@ impl Journal {
     /// # Errors
     /// [`JournalError::Stopped`] if the group is to end because the disk is full or broken.
     pub fn look(&mut self, ol: &OutputLogger) -> Result<(), JournalError> {
+        if self.thread.as_ref().is_some_and(JoinHandle::is_finished) && !self.shared.state().is_off() {
+            let path = self.config.directory.clone();
+            let error = JournalError::Missing { path, expected: "a thread that writes it; it has panicked" };
+            return Err(JournalError::Stopped { path: self.config.directory.clone(), source: Box::new(error) });
+        }
         let mut state = self.shared.state();
         let slow = state.flight.is_some_and(|since| since.elapsed() > self.config.slow_after);
         let figures = state.figures;
@@ -296,7 +301,7 @@ fn tail(run: &Run) -> Result<Option<(Fold, u64)>, JournalError> {
         if reader::first(path, run.id)?.is_none() {
             continue;
         }
-        let (mut reader, mut fold) = (Reader::new(run, number)?, Fold::default());
+        let (mut reader, mut fold) = (Reader::new(run, number, None)?, Fold::default());
         while let Some((place, _, records)) = reader.next()? {
             for record in records {
                 fold.take(&place, &record)?;

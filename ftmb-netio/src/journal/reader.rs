@@ -42,10 +42,10 @@ struct Open {
 }
 
 impl Reader {
-    /// Reads a run from its segment `from` on.
-    pub(super) fn new(run: &Run, from: u64) -> Result<Reader, JournalError> {
+    /// Reads a run's segments `from..until`.
+    pub(super) fn new(run: &Run, from: u64, until: Option<u64>) -> Result<Reader, JournalError> {
         let mut segments = run.segments()?;
-        segments.retain(|segment| segment.0 >= from);
+        segments.retain(|segment| segment.0 >= from && until.is_none_or(|until| segment.0 < until));
         Ok(Reader { run: run.id, segments, next: 0, open: None, expected: None, buffer: Vec::new() })
     }
 
@@ -70,15 +70,16 @@ impl Reader {
                     let place = open.place.clone();
                     open.place.offset += head.padded();
                     self.expected = Some(head.sequence + 1);
-                    let (head, records) = format::batch(&self.buffer).map_err(|flaw| damaged(&place.path, place.offset, flaw))?;
+                    let (head, records) =
+                        format::batch(&self.buffer).map_err(|flaw| damaged(&place.path, place.offset, flaw))?;
                     return Ok(Some((place, head, records)));
                 }
                 Err(flaw) => {
-                    let torn = self.expected.is_some_and(|expected| {
-                        open.limit.is_none_or(|limit| limit == expected)
-                    }) || self.expected.is_none();
                     let (place, expected) = (open.place.clone(), self.expected.unwrap_or(0));
-                    if !torn || follows(&open.file, &place, open.length, self.run, expected)? {
+                    // Where nothing was ever written, something is missing rather than damaged: the next segment says so.
+                    let written = flaw.at != 0 || flaw.found != 0;
+                    let goes_on = open.limit.is_some_and(|limit| limit != expected);
+                    if written && goes_on || follows(&open.file, &place, open.length, self.run, expected)? {
                         return Err(damaged(&place.path, place.offset, flaw));
                     }
                     self.open = None;
@@ -115,10 +116,15 @@ impl Reader {
 
 /// The sequence of a segment's first batch; `None` if that is torn or was never written.
 pub(super) fn first(path: &Path, run: u64) -> Result<Option<u64>, JournalError> {
+    first_into(path, run, &mut Vec::new())
+}
+
+/// The same, and its bytes.
+pub(super) fn first_into(path: &Path, run: u64, buffer: &mut Vec<u8>) -> Result<Option<u64>, JournalError> {
     let file = File::open(path).map_err(io_error(path, "open"))?;
     let length = file.metadata().map_err(io_error(path, "stat"))?.len();
     let place = Place { path: path.into(), offset: 0 };
-    Ok(read(&file, &place, length, run, None, &mut Vec::new())?.ok().map(|head| head.sequence))
+    Ok(read(&file, &place, length, run, None, buffer)?.ok().map(|head| head.sequence))
 }
 
 /// Reads the batch at a place into `buffer`.

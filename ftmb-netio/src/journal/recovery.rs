@@ -18,8 +18,10 @@ use super::error::JournalError;
 use super::facts::Facts;
 use super::fold::{Arrived, Fold};
 use super::format::{Frames, Kind};
+use super::keep::{first_needed, summary};
 use super::reader::Reader;
 use super::run::{Run, suspended};
+use super::snapshot::complete;
 use crate::error::Error;
 use crate::group_dir::{GroupDir, LogSizes};
 use crate::group_record::{Birth, GroupRecord, Past};
@@ -34,6 +36,9 @@ pub struct Recovery {
     committed: Vec<(u64, u64, u64)>,
     suspended: Option<String>,
     batches: u64,
+    /// What is read: segments `from..until`.
+    from: u64,
+    until: Option<u64>,
 }
 
 impl Recovery {
@@ -51,14 +56,20 @@ impl Recovery {
     pub fn find(directory: &Path) -> Result<Option<Recovery>, JournalError> {
         for (number, path) in Run::list(directory)?.into_iter().rev() {
             let run = Run::open(number, path)?;
-            let Some(recovery) = Recovery::of(run, directory)? else { continue };
+            let Some(mut recovery) = Recovery::of(run, None)? else { continue };
+            recovery.suspended = std::fs::read_to_string(suspended(directory)).ok();
             return Ok((!recovery.facts.ended).then_some(recovery));
         }
         Ok(None)
     }
 
-    fn of(run: Run, directory: &Path) -> Result<Option<Recovery>, JournalError> {
-        let (mut reader, mut fold) = (Reader::new(&run, 0)?, Fold::default());
+    /// What can be recovered from a run, up to its segment `until`; `None`: nothing yet.
+    pub(super) fn of(run: Run, until: Option<u64>) -> Result<Option<Recovery>, JournalError> {
+        let from = match run.checkpoints()?.last() {
+            Some((number, path)) => first_needed(&run, &summary(&run, *number, path)?)?,
+            None => 0,
+        };
+        let (mut reader, mut fold) = (Reader::new(&run, from, until)?, Fold::default());
         let (mut newest, mut committed) = (HashMap::new(), Vec::new());
         let mut batches = 0;
         while let Some((place, head, records)) = reader.next()? {
@@ -75,8 +86,8 @@ impl Recovery {
                 committed.extend(decided.into_iter().map(|(number, (epoch, batch))| (number, epoch, batch)));
             }
         }
-        let suspended = std::fs::read_to_string(suspended(directory)).ok();
-        Ok(fold.facts.map(|facts| Recovery { run, facts, committed, suspended, batches }))
+        let suspended = None;
+        Ok(fold.facts.map(|facts| Recovery { run, facts, committed, suspended, batches, from, until }))
     }
 
     /// The run's directory.
@@ -201,6 +212,23 @@ impl Recovery {
         Ok(record)
     }
 
+    fn reader(&self) -> Result<Reader, JournalError> {
+        Reader::new(&self.run, self.from, self.until)
+    }
+
+    /// The committed checkpoint as one that is relative to nothing; `image` and `stage` are files to work with.
+    pub(super) fn complete(&self, image: &Path, stage: &Path) -> Result<Delta, JournalError> {
+        self.make_image(image, stage)?;
+        let number = self.facts.committed;
+        let loaded =
+            Image::load(image, self.fingerprint(), number, stage).map_err(|source| self.failed(number, source))?;
+        Ok(complete(&loaded, self.fingerprint(), number))
+    }
+
+    fn failed(&self, number: u64, source: CheckpointError) -> JournalError {
+        JournalError::Checkpoint { path: self.run.path.clone(), number, source: Box::new(source) }
+    }
+
     /// Ring sizes as they were, or larger if the journal has more behind the committed checkpoint than a ring held.
     fn sizes(&self, kept: &Kept) -> LogSizes {
         let needed = |rows: &[Vec<u8>]| rows.iter().map(|row| row.len() as u64).max().unwrap_or(0).next_power_of_two();
@@ -218,15 +246,11 @@ impl Recovery {
     }
 
     /// The image at the committed checkpoint.
-    fn make_image(&self, path: &Path, stage: &Path) -> Result<Summary, Error> {
+    fn make_image(&self, path: &Path, stage: &Path) -> Result<Summary, JournalError> {
         let committed = self.facts.committed;
-        let failed = |number, source: CheckpointError| JournalError::Checkpoint {
-            path: self.run.path.clone(),
-            number,
-            source: Box::new(source),
-        };
-        StageDir::create(stage)?;
-        let mut image = Image::create(path, self.fingerprint())?;
+        let failed = |number, source| self.failed(number, source);
+        let made = StageDir::create(stage).and_then(|_| Image::create(path, self.fingerprint()));
+        let mut image = made.map_err(|source| failed(committed, source))?;
         let mut summary = None;
         let mut apply = |number, delta: Delta| {
             image.apply(&delta).map_err(|source| failed(number, source))?;
@@ -238,7 +262,8 @@ impl Recovery {
         if let Some((number, path)) = whole {
             apply(number, Delta::open(&path).map_err(|source| failed(number, source))?)?;
         }
-        let chain: HashMap<_, _> = self.committed.iter().map(|&(number, epoch, batch)| (batch, (number, epoch))).collect();
+        let chain: HashMap<_, _> =
+            self.committed.iter().map(|&(number, epoch, batch)| (batch, (number, epoch))).collect();
         if from < Some(committed) {
             self.each_checkpoint(|batch, arrived| {
                 let wanted = chain.get(&batch) == Some(&(arrived.number, arrived.epoch));
@@ -251,14 +276,14 @@ impl Recovery {
         drop(image);
         let found = summary.filter(|summary| summary.number == committed);
         let found = found.filter(|summary| summary.cores.len() == self.run.origin.birth.cores);
-        Ok(found.ok_or_else(|| self.unsound("the checkpoint that its last facts call committed"))?)
+        found.ok_or_else(|| self.unsound("the checkpoint that its last facts call committed"))
     }
 
     fn each_checkpoint(
         &self,
         mut visit: impl FnMut(u64, &Arrived) -> Result<(), JournalError>,
     ) -> Result<(), JournalError> {
-        let mut reader = Reader::new(&self.run, 0)?;
+        let mut reader = self.reader()?;
         let mut fold = Fold::keeping_bytes();
         while let Some((place, head, records)) = reader.next()? {
             for record in records {
@@ -274,8 +299,7 @@ impl Recovery {
     fn collect(&self, summary: &Summary) -> Result<Kept, JournalError> {
         let epoch = self.facts.epoch;
         let of_this_epoch = summary.epoch == epoch;
-        let start: Vec<_> =
-            summary.cores.iter().map(|point| if of_this_epoch { point.det_pos } else { 0 }).collect();
+        let start: Vec<_> = summary.cores.iter().map(|point| if of_this_epoch { point.det_pos } else { 0 }).collect();
         let cores = summary.cores.len();
         let mut kept = Kept {
             input: vec![Vec::new(); cores],
@@ -284,7 +308,7 @@ impl Recovery {
             start: start.clone(),
         };
         let mut dets = start;
-        let (mut reader, mut fold) = (Reader::new(&self.run, 0)?, Fold::default());
+        let (mut reader, mut fold) = (self.reader()?, Fold::default());
         while let Some((place, _, records)) = reader.next()? {
             for record in records {
                 fold.take(&place, &record)?;
@@ -299,7 +323,8 @@ impl Recovery {
                 }
                 // Before the first of them nothing may be missing; between them the fold has looked.
                 let skip = next.checked_sub(record.from).ok_or_else(|| {
-                    let (path, what, expected) = (place.path.clone(), "the first position behind the checkpoint", *next);
+                    let (path, what, expected) =
+                        (place.path.clone(), "the first position behind the checkpoint", *next);
                     JournalError::Gap { path, offset: place.offset, what, expected, found: record.from }
                 })?;
                 bytes.extend_from_slice(&record.bytes[(skip * unit) as usize..]);
@@ -338,7 +363,7 @@ pub fn check(directory: &Path) -> Result<Vec<RunState>, JournalError> {
         let (segments, checkpoints) = (run.segments()?.len(), run.checkpoints()?.len());
         let bytes = run.bytes()?;
         let (path, fingerprint) = (run.path.clone(), run.origin.fingerprint);
-        let recovery = Recovery::of(run, directory)?;
+        let recovery = Recovery::of(run, None)?;
         runs.push(RunState {
             path,
             fingerprint,

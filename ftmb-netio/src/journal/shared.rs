@@ -106,13 +106,8 @@ impl Shared {
             in_order: false,
             figures: Figures::default(),
         };
-        let shared = Shared {
-            state: Mutex::new(state),
-            let_go: Mutex::new(0),
-            words: Words::anonymous(1)?,
-            durability,
-            record,
-        };
+        let shared =
+            Shared { state: Mutex::new(state), let_go: Mutex::new(0), words: Words::anonymous(1)?, durability, record };
         Ok(Arc::new(shared))
     }
 
@@ -230,7 +225,13 @@ impl Holders for OnDisk {
         let state = self.0.state();
         match &state.mode {
             Mode::Suspended => u64::MAX,
-            Mode::Beginning(base) => if base.epoch == epoch { base.cores[core].det_pos } else { 0 },
+            Mode::Beginning(base) => {
+                if base.epoch == epoch {
+                    base.cores[core].det_pos
+                } else {
+                    0
+                }
+            }
             _ => state.durable.det(core, epoch).unwrap_or(0),
         }
     }

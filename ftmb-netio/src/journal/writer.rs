@@ -117,13 +117,8 @@ impl Running {
         part[..8].copy_from_slice(&offer.number.to_le_bytes());
         let read = offer.file.read_exact_at(&mut part[8..], *at);
         read.map_err(io_error(&self.run.path.join(format!("checkpoint {}", offer.number)), "read the staged file of"))?;
-        let record = Record {
-            epoch: offer.epoch,
-            from: *at,
-            whole: offer.length,
-            bytes: &part,
-            ..Record::of(Kind::Checkpoint)
-        };
+        let record =
+            Record { epoch: offer.epoch, from: *at, whole: offer.length, bytes: &part, ..Record::of(Kind::Checkpoint) };
         if self.filling.room(buffer) < part.len() + FACTS_ROOM || !self.filling.add(buffer, &record) {
             return Ok(());
         }
@@ -254,7 +249,8 @@ impl Writer {
         let Writer { shared, config, disk, running: Some(running), .. } = self else { return Ok(Step::Idle) };
         running.fill(&mut **disk, shared, config.segment)?;
         let finish = shared.state().finish;
-        let hurry = finish || config.durability == Durability::Sync || running.filling.len() > BUFFER / 2 || !running.usable;
+        let hurry =
+            finish || config.durability == Durability::Sync || running.filling.len() > BUFFER / 2 || !running.usable;
         let news = running.has_news(&mut **disk);
         if finish && !running.ended && !news {
             // The last word: facts as they are now, everything before them is written.
@@ -326,7 +322,9 @@ impl Writer {
         };
         let image = loop {
             match Image::load(&self.image, self.origin.fingerprint, base.number, &self.stage) {
-                Err(CheckpointError::Busy { .. } | CheckpointError::NotCommitted { .. }) if since.elapsed() < PATIENCE => {
+                Err(CheckpointError::Busy { .. } | CheckpointError::NotCommitted { .. })
+                    if since.elapsed() < PATIENCE =>
+                {
                     if self.shared.state().finish {
                         return Ok(Step::Over);
                     }
@@ -339,10 +337,8 @@ impl Writer {
         drop(image);
         let run = Run::create(&self.config.directory, self.origin.clone(), Some((base.number, &delta.to_bytes())))?;
         info!(run = run.number, checkpoint = base.number, "a new run of the journal begins");
-        let mut det = vec![Reached {
-            epoch: base.epoch,
-            cores: base.cores.iter().map(|point| point.det_pos).collect(),
-        }];
+        let mut det =
+            vec![Reached { epoch: base.epoch, cores: base.cores.iter().map(|point| point.det_pos).collect() }];
         if let Some(epoch) = self.record.current()
             && let Some(from) = epoch.from.filter(|from| from.epoch != base.epoch)
         {
