@@ -218,6 +218,19 @@ impl Config {
         Config { ports, ..self }.sealed()
     }
 
+    /// This configuration for a group that runs again what was recorded: elsewhere, with these ports, without a journal.
+    ///
+    /// # Errors
+    /// [`ConfigError::Store`].
+    pub(crate) fn for_replay(
+        self,
+        directory: PathBuf,
+        name: String,
+        ports: Vec<PortSpec>,
+    ) -> Result<Config, ConfigError> {
+        Config { directory, name, ports, journal: None, state_dir: None, ..self }.sealed()
+    }
+
     fn sealed(mut self) -> Result<Config, ConfigError> {
         self.stored = text::write(&self)?;
         Ok(self)

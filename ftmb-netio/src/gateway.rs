@@ -183,7 +183,9 @@ impl Gateway {
     /// What ends the gateway.
     pub fn turn(&mut self) -> Result<bool, Error> {
         let mut busy = false;
-        if self.stopping_since.is_none() && self.record.committed().is_some() {
+        // A group that was told to stop before it began, to run again what was recorded, takes nothing in.
+        let open = self.stopping_since.is_none() && !self.record.stopping();
+        if open && self.record.committed().is_some() {
             busy |= self.take_in()?;
         }
         let polled = self.ol.poll(&mut self.ports)?;

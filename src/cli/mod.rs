@@ -6,6 +6,7 @@ mod control;
 mod dump;
 mod error;
 pub(crate) mod gateway;
+mod journal;
 mod journal_options;
 mod options;
 pub(crate) mod parent;
@@ -66,6 +67,9 @@ enum Command {
     /// Look into the files of a group.
     #[command(subcommand)]
     Log(LogCommand),
+    /// Look into a journal, and run again what it has recorded.
+    #[command(subcommand)]
+    Journal(journal::JournalCommand),
 }
 
 #[derive(Debug, Subcommand)]
@@ -85,6 +89,7 @@ pub(crate) fn run(arguments: &[OsString], program: Program<'_>) -> Result<()> {
         Command::Checkpoint(selection) => ask::checkpoint(&selection, program.name),
         Command::Control(options) => control::run(&options, program.name),
         Command::Log(LogCommand::Dump(options)) => dump::run(&options),
+        Command::Journal(command) => journal::run(&command, &program),
     }
 }
 

@@ -86,6 +86,34 @@ impl Parent {
         Ok(parent)
     }
 
+    /// Starts the gateway of a group whose directory is made already.
+    pub(crate) fn of(dir: GroupDir, config: Config, record: GroupRecord, quiet: bool) -> Result<Parent> {
+        set_child_subreaper(Some(getpid())).map_err(|errno| CommandError::io("becoming a subreaper")(errno.into()))?;
+        let litter = Litter(Some(dir.clone()));
+        record.set_parent(Identity::mine());
+        let logs = dir.open_logs(record.cores(), record.fingerprint())?;
+        litter.keep();
+        let mut parent = Parent { dir, config, record, logs, quiet, gateway: None, failures: 0, ended: false };
+        parent.start_gateway()?;
+        Ok(parent)
+    }
+
+    /// Looks after the group until it ends by itself, in good order.
+    pub(crate) fn until_ended(&mut self, patience: Duration, interrupted: impl Fn() -> bool) -> Result<()> {
+        let since = Instant::now();
+        while self.look()? != Health::Ended {
+            if interrupted() {
+                return Err(CommandError::Interrupted.into());
+            }
+            if since.elapsed() > patience {
+                let what = "the end of what was recorded";
+                return Err(CommandError::Timeout { what, waited: patience }.into());
+            }
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        Ok(())
+    }
+
     fn start_gateway(&mut self) -> Result<()> {
         let mut command = gateway::command(&self.dir, roles::Role::Gateway);
         // A group of its own: an interrupt from the terminal is for the parent, which ends the rest in order.

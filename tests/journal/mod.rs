@@ -52,6 +52,8 @@ pub(crate) struct World<'a> {
     config: PathBuf,
     cores: &'static str,
     rate: u64,
+    /// Further arguments.
+    pub(crate) more: Vec<String>,
 }
 
 impl<'a> World<'a> {
@@ -66,7 +68,7 @@ impl<'a> World<'a> {
             path("state"),
         );
         fs::write(&config, text).expect("written");
-        World { place, disk, input, output, journal, config, cores, rate }
+        World { place, disk, input, output, journal, config, cores, rate, more: Vec::new() }
     }
 
     pub(crate) fn arguments(&self) -> Vec<String> {
@@ -75,6 +77,7 @@ impl<'a> World<'a> {
         let config = self.config.display().to_string();
         let mut all = vec!["--config".into(), config, "--cores".into(), self.cores.into()];
         ports.into_iter().for_each(|port| all.extend(["--port".into(), port]));
+        all.extend(self.more.iter().cloned());
         all
     }
 

@@ -34,6 +34,7 @@ mod gather;
 mod keep;
 mod reader;
 mod recovery;
+mod replay;
 mod run;
 mod shared;
 mod snapshot;
@@ -64,6 +65,7 @@ use writer::{Running, Writer};
 pub use config::{Durability, JournalConfig, WhenFull, WhenSlow};
 pub use error::JournalError;
 pub use recovery::{Recovery, RunState, check};
+pub use replay::{Replay, Stretch};
 
 /// How long a suspended journal rests before it is tried again.
 const REST: Duration = Duration::from_secs(2);

@@ -10,7 +10,7 @@
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
-use ftmb_runtime::checkpoint::{CheckpointError, Delta, Image, StageDir, Summary};
+use ftmb_runtime::checkpoint::{CheckpointError, CorePoint, Delta, Image, StageDir, Summary};
 use ftmb_runtime::frame::{KIND_CONTROL, split_in};
 use tracing::info;
 
@@ -30,15 +30,17 @@ use crate::input_logger::{ARRIVAL, CONTROL};
 /// A run that a group can go on from.
 #[derive(Debug)]
 pub struct Recovery {
-    run: Run,
-    facts: Facts,
+    pub(super) run: Run,
+    pub(super) facts: Facts,
     /// The checkpoints that are committed: number, epoch, and the batch that completes it.
-    committed: Vec<(u64, u64, u64)>,
+    pub(super) committed: Vec<(u64, u64, u64)>,
     suspended: Option<String>,
     batches: u64,
     /// What is read: segments `from..until`.
-    from: u64,
+    pub(super) from: u64,
     until: Option<u64>,
+    /// Nothing behind this is made again; `None`: everything is.
+    pub(super) end: Option<Vec<CorePoint>>,
 }
 
 impl Recovery {
@@ -65,8 +67,30 @@ impl Recovery {
 
     /// What can be recovered from a run, up to its segment `until`; `None`: nothing yet.
     pub(super) fn of(run: Run, until: Option<u64>) -> Result<Option<Recovery>, JournalError> {
-        let from = match run.checkpoints()?.last() {
-            Some((number, path)) => first_needed(&run, &summary(&run, *number, path)?)?,
+        let checkpoint = run.checkpoints()?.pop();
+        Recovery::behind(run, checkpoint, until)
+    }
+
+    /// The same, but from its oldest complete checkpoint on.
+    pub(super) fn of_all(run: Run) -> Result<Option<Recovery>, JournalError> {
+        let checkpoint = run.checkpoints()?.into_iter().next();
+        Recovery::behind(run, checkpoint, None)
+    }
+
+    /// This one, with other facts and another end.
+    pub(super) fn part(&self, facts: Facts, end: Option<Vec<CorePoint>>) -> Recovery {
+        let Recovery { run, committed, batches, from, until, .. } = self;
+        let (run, committed) = (run.clone(), committed.clone());
+        Recovery { run, facts, committed, suspended: None, batches: *batches, from: *from, until: *until, end }
+    }
+
+    fn behind(
+        run: Run,
+        checkpoint: Option<(u64, PathBuf)>,
+        until: Option<u64>,
+    ) -> Result<Option<Recovery>, JournalError> {
+        let from = match checkpoint {
+            Some((number, path)) => first_needed(&run, &summary(&run, number, &path)?)?,
             None => 0,
         };
         let (mut reader, mut fold) = (Reader::new(&run, from, until)?, Fold::default());
@@ -87,7 +111,8 @@ impl Recovery {
             }
         }
         let suspended = None;
-        Ok(fold.facts.map(|facts| Recovery { run, facts, committed, suspended, batches, from, until }))
+        let end = None;
+        Ok(fold.facts.map(|facts| Recovery { run, facts, committed, suspended, batches, from, until, end }))
     }
 
     /// The run's directory.
@@ -148,9 +173,24 @@ impl Recovery {
     /// # Errors
     /// [`Error::Journal`] for what is missing or damaged; otherwise what cannot be made.
     pub fn rebuild(&self, dir: &GroupDir, state_dir: Option<&Path>) -> Result<GroupRecord, Error> {
-        let fingerprint = self.fingerprint();
+        dir.write_config(self.config())?;
         let summary = self.make_image(&dir.image(state_dir), &dir.stage(state_dir))?;
-        let kept = self.collect(&summary)?;
+        let record = self.make_memory(dir, &summary, self.fingerprint())?;
+        info!(
+            run = %self.run.path.display(), batches = self.batches, epoch = record.epoch(), checkpoint = self.committed(),
+            "the group is made again from its journal"
+        );
+        Ok(record)
+    }
+
+    /// Logs and record of the group behind a checkpoint, the record last.
+    pub(super) fn make_memory(
+        &self,
+        dir: &GroupDir,
+        summary: &Summary,
+        fingerprint: u64,
+    ) -> Result<GroupRecord, Error> {
+        let kept = self.collect(summary)?;
         let cores = summary.cores.len();
         let sizes = self.sizes(&kept);
         let logs = dir.create_logs(cores, sizes, fingerprint, self.run.origin.ports)?;
@@ -203,13 +243,7 @@ impl Recovery {
             arrival,
             controls: control,
         };
-        dir.write_config(self.config())?;
-        let record = GroupRecord::restore(&dir.record_path(), fingerprint, &past)?;
-        info!(
-            run = %self.run.path.display(), batches = self.batches, epoch = past.epoch, checkpoint = past.committed,
-            "the group is made again from its journal"
-        );
-        Ok(record)
+        Ok(GroupRecord::restore(&dir.record_path(), fingerprint, &past)?)
     }
 
     fn reader(&self) -> Result<Reader, JournalError> {
@@ -246,7 +280,7 @@ impl Recovery {
     }
 
     /// The image at the committed checkpoint.
-    fn make_image(&self, path: &Path, stage: &Path) -> Result<Summary, JournalError> {
+    pub(super) fn make_image(&self, path: &Path, stage: &Path) -> Result<Summary, JournalError> {
         let committed = self.facts.committed;
         let failed = |number, source| self.failed(number, source);
         let made = StageDir::create(stage).and_then(|_| Image::create(path, self.fingerprint()));
@@ -279,7 +313,7 @@ impl Recovery {
         found.ok_or_else(|| self.unsound("the checkpoint that its last facts call committed"))
     }
 
-    fn each_checkpoint(
+    pub(super) fn each_checkpoint(
         &self,
         mut visit: impl FnMut(u64, &Arrived) -> Result<(), JournalError>,
     ) -> Result<(), JournalError> {
@@ -317,7 +351,11 @@ impl Recovery {
                     Kind::Det if record.epoch == epoch => (&mut kept.det[record.core], &mut dets[record.core], 8),
                     _ => continue,
                 };
-                let end = record.from + record.bytes.len() as u64 / unit;
+                let limit = self.end.as_ref().map_or(u64::MAX, |end| match record.kind {
+                    Kind::In => end[record.core].in_pos,
+                    _ => end[record.core].det_pos,
+                });
+                let end = (record.from + record.bytes.len() as u64 / unit).min(limit);
                 if end <= *next {
                     continue;
                 }
@@ -327,7 +365,7 @@ impl Recovery {
                         (place.path.clone(), "the first position behind the checkpoint", *next);
                     JournalError::Gap { path, offset: place.offset, what, expected, found: record.from }
                 })?;
-                bytes.extend_from_slice(&record.bytes[(skip * unit) as usize..]);
+                bytes.extend_from_slice(&record.bytes[(skip * unit) as usize..((end - record.from) * unit) as usize]);
                 *next = end;
             }
         }
