@@ -1,13 +1,19 @@
 //! Segment files and the group commits into them, behind a trait so that a test can be slow, full or broken. Invariant: what
 //! [`Disk::wait`] has returned `Ok` for is on the disk (if it was to be forced); a file that [`Disk::begin`] has made has its name
 //! and its space on the disk.
+//!
+//! Forcing a write into space that was allocated but never written costs the file system a transaction of its own: on ext4, 4 KiB
+//! took 3.5 ms, and 0.1 to 0.3 ms where zeros had been written before. So segments are filled with zeros ahead of their use, by a
+//! thread of their own; until the first one is ready, a small one is filled at once.
 
 use std::fmt::Debug;
 use std::fs::{File, OpenOptions};
 use std::io;
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
-use std::path::Path;
-use std::sync::Once;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Once};
+use std::thread::JoinHandle;
 
 use rustix::fs::{FallocateFlags, OFlags};
 use rustix::io::Errno;
@@ -22,8 +28,8 @@ pub(super) trait Disk: Send + Debug {
     /// One of two buffers of [`BUFFER`] bytes, except the one that is being written.
     fn buffer(&mut self, which: usize) -> &mut [u8];
 
-    /// Makes a segment with room for `bytes`; batches go there from now on.
-    fn begin(&mut self, path: &Path, bytes: u64) -> io::Result<()>;
+    /// Makes a segment with room for `bytes`, or less; batches go there from now on. Returns its room.
+    fn begin(&mut self, path: &Path, bytes: u64) -> io::Result<u64>;
 
     /// Starts writing the first `length` bytes of a buffer.
     fn submit(&mut self, which: usize, length: usize, offset: u64) -> io::Result<()>;
@@ -44,6 +50,68 @@ static SAID: Once = Once::new();
 pub(super) struct SegmentDisk {
     engine: Engine,
     sync: bool,
+    ahead: Option<Ahead>,
+}
+
+/// Bytes of a segment that is needed at once.
+const SMALL: u64 = 4 << 20;
+
+/// A segment that is made ahead, under a name of no segment.
+#[derive(Debug)]
+struct Ahead {
+    path: PathBuf,
+    bytes: u64,
+    thread: JoinHandle<io::Result<File>>,
+    stop: Arc<AtomicBool>,
+}
+
+impl Ahead {
+    fn start(path: PathBuf, bytes: u64) -> io::Result<Ahead> {
+        let stop = Arc::new(AtomicBool::new(false));
+        let (place, stopped) = (path.clone(), Arc::clone(&stop));
+        let make = move || {
+            // What a gateway that died had made ahead.
+            let _ = std::fs::remove_file(&place);
+            let made = open(&place).and_then(|file| fill(&file, bytes, &stopped).map(|()| file));
+            if made.is_err() {
+                let _ = std::fs::remove_file(&place);
+            }
+            made
+        };
+        let thread = std::thread::Builder::new().name("segments".into()).spawn(make)?;
+        Ok(Ahead { path, bytes, thread, stop })
+    }
+}
+
+/// Allocates a file and writes it full of zeros, onto the disk.
+fn fill(file: &File, bytes: u64, stop: &AtomicBool) -> io::Result<()> {
+    match rustix::fs::fallocate(file, FallocateFlags::empty(), 0, bytes) {
+        // A file system that cannot allocate ahead says when it is full at the write.
+        Ok(()) | Err(Errno::OPNOTSUPP) => {}
+        Err(errno) => return Err(errno.into()),
+    }
+    let mut zeros = AlignedBuffer::new(BUFFER);
+    let mut at = 0;
+    while at < bytes {
+        if stop.load(Ordering::SeqCst) {
+            return Err(io::ErrorKind::Interrupted.into());
+        }
+        let length = (bytes - at).min(BUFFER as u64);
+        file.write_all_at(&zeros.bytes()[..length as usize], at)?;
+        at += length;
+    }
+    file.sync_all()
+}
+
+impl Drop for SegmentDisk {
+    fn drop(&mut self) {
+        if let Some(ahead) = self.ahead.take() {
+            ahead.stop.store(true, Ordering::SeqCst);
+            let _ = ahead.thread.join();
+            // It may not have come to be there.
+            let _ = std::fs::remove_file(&ahead.path);
+        }
+    }
 }
 
 #[derive(Debug)]
@@ -69,7 +137,7 @@ impl SegmentDisk {
                 plain()
             }
         };
-        SegmentDisk { engine, sync }
+        SegmentDisk { engine, sync, ahead: None }
     }
 }
 
@@ -90,6 +158,25 @@ fn open(path: &Path) -> io::Result<File> {
     }
 }
 
+impl SegmentDisk {
+    /// A segment that is needed now.
+    fn make(&self, path: &Path, bytes: u64) -> io::Result<File> {
+        let file = open(path)?;
+        let made = if self.sync {
+            fill(&file, bytes, &AtomicBool::new(false))
+        } else {
+            match rustix::fs::fallocate(&file, FallocateFlags::empty(), 0, bytes) {
+                Ok(()) | Err(Errno::OPNOTSUPP) => Ok(()),
+                Err(errno) => Err(errno.into()),
+            }
+        };
+        if made.is_err() {
+            let _ = std::fs::remove_file(path);
+        }
+        made.map(|()| file)
+    }
+}
+
 impl Disk for SegmentDisk {
     fn buffer(&mut self, which: usize) -> &mut [u8] {
         match &mut self.engine {
@@ -98,25 +185,32 @@ impl Disk for SegmentDisk {
         }
     }
 
-    fn begin(&mut self, path: &Path, bytes: u64) -> io::Result<()> {
-        let file = open(path)?;
-        match rustix::fs::fallocate(&file, FallocateFlags::empty(), 0, bytes) {
-            // A file system that cannot allocate ahead says when it is full at the write.
-            Ok(()) | Err(Errno::OPNOTSUPP) => {}
-            Err(errno) => {
-                let _ = std::fs::remove_file(path);
-                return Err(errno.into());
+    fn begin(&mut self, path: &Path, bytes: u64) -> io::Result<u64> {
+        let directory = path.parent().unwrap_or(Path::new("."));
+        let ready = self.ahead.take_if(|ahead| ahead.thread.is_finished());
+        let ready = ready.and_then(|Ahead { path, bytes, thread, .. }| Some((path, bytes, thread.join().ok()?.ok()?)));
+        let (file, room) = match ready {
+            Some((ahead, room, file)) if ahead.parent() == Some(directory) => {
+                std::fs::rename(ahead, path)?;
+                (file, room)
             }
-        }
+            _ => {
+                let room = if self.sync { bytes.min(SMALL) } else { bytes };
+                (self.make(path, room)?, room)
+            }
+        };
         if self.sync {
-            file.sync_all()?;
-            sync_directory(path.parent().unwrap_or(Path::new(".")))?;
+            sync_directory(directory)?;
+            if self.ahead.is_none() {
+                // Without a thread there are small segments.
+                self.ahead = Ahead::start(directory.join("ahead"), bytes).ok();
+            }
         }
         match &mut self.engine {
             Engine::Uring(writer) => writer.set_file(file),
             Engine::Plain { file: place, .. } => *place = Some(file),
         }
-        Ok(())
+        Ok(room)
     }
 
     fn submit(&mut self, which: usize, length: usize, offset: u64) -> io::Result<()> {

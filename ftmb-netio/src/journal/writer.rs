@@ -44,8 +44,8 @@ pub(super) struct Running {
     sequence: u64,
     /// Number of the next segment.
     next_segment: u64,
-    /// Where the next batch goes in the open segment; `None`: a new one is due.
-    offset: Option<u64>,
+    /// Where the next batch goes in the open segment, and where that ends; `None`: a new one is due.
+    place: Option<(u64, u64)>,
     which: usize,
     filling: Filling,
     /// The batch that is being filled begins a segment.
@@ -74,7 +74,7 @@ impl Running {
             gatherer,
             sequence,
             next_segment,
-            offset: None,
+            place: None,
             which: 0,
             filling: Filling::new(),
             begins: false,
@@ -87,9 +87,9 @@ impl Running {
     }
 
     /// Adds what is new to the batch that is being filled.
-    fn fill(&mut self, disk: &mut dyn Disk, shared: &Shared, segment: u64) -> Result<(), JournalError> {
+    fn fill(&mut self, disk: &mut dyn Disk, shared: &Shared) -> Result<(), JournalError> {
         if self.filling.is_empty() {
-            self.begins = self.offset.is_none_or(|offset| offset + BUFFER as u64 > segment);
+            self.begins = self.place.is_none_or(|(offset, end)| offset + BUFFER as u64 > end);
             if self.begins {
                 let start = self.gatherer.positions.to_bytes();
                 let buffer = disk.buffer(self.which);
@@ -142,11 +142,11 @@ impl Running {
     fn submit(&mut self, disk: &mut dyn Disk, segment: u64, ended: bool) -> Result<(), JournalError> {
         if self.begins {
             let path = self.run.segment(self.next_segment);
-            disk.begin(&path, segment).map_err(io_error(&path, "create"))?;
+            let end = disk.begin(&path, segment).map_err(io_error(&path, "create"))?;
             self.next_segment += 1;
-            self.offset = Some(0);
+            self.place = Some((0, end));
         }
-        let offset = self.offset.expect("a segment is open");
+        let (offset, end) = self.place.expect("a segment is open");
         let buffer = disk.buffer(self.which);
         let active = self.gatherer.put_facts(&mut self.filling, buffer, ended);
         let filling = std::mem::replace(&mut self.filling, Filling::new());
@@ -154,7 +154,7 @@ impl Running {
         let path = || self.run.segment(self.next_segment - 1);
         disk.submit(self.which, length, offset).map_err(|source| io_error(&path(), "write")(source))?;
         self.sequence += 1;
-        self.offset = Some(offset + length as u64);
+        self.place = Some((offset + length as u64, end));
         self.which = 1 - self.which;
         self.submitted = Instant::now();
         let ended = ended && active.is_some();
@@ -235,8 +235,8 @@ impl Writer {
     }
 
     fn step(&mut self) -> Result<Step, JournalError> {
-        let Writer { shared, config, disk, running: Some(running), .. } = self else { return Ok(Step::Idle) };
-        running.fill(&mut **disk, shared, config.segment)?;
+        let Writer { shared, disk, running: Some(running), .. } = self else { return Ok(Step::Idle) };
+        running.fill(&mut **disk, shared)?;
         if let Some(flight) = running.flight.take() {
             let path = running.run.segment(running.next_segment - 1);
             disk.wait().map_err(io_error(&path, "write"))?;
@@ -247,7 +247,7 @@ impl Writer {
             }
         }
         let Writer { shared, config, disk, running: Some(running), .. } = self else { return Ok(Step::Idle) };
-        running.fill(&mut **disk, shared, config.segment)?;
+        running.fill(&mut **disk, shared)?;
         let finish = shared.state().finish;
         let hurry =
             finish || config.durability == Durability::Sync || running.filling.len() > BUFFER / 2 || !running.usable;

@@ -55,7 +55,7 @@ impl Disk for Willed {
     fn buffer(&mut self, which: usize) -> &mut [u8] {
         self.disk.buffer(which)
     }
-    fn begin(&mut self, path: &Path, bytes: u64) -> std::io::Result<()> {
+    fn begin(&mut self, path: &Path, bytes: u64) -> std::io::Result<u64> {
         self.will.verdict()?;
         self.disk.begin(path, bytes)
     }
