@@ -191,7 +191,9 @@ impl Gateway {
         let polled = self.ol.poll(&mut self.ports)?;
         busy |= !polled.is_idle();
         let now = self.record.now();
-        if let Some(journal) = self.journal.as_ref().filter(|_| busy) {
+        if let Some(journal) = &self.journal
+            && (busy || self.ol.has_news())
+        {
             journal.ring();
         }
         if polled.activated {

@@ -8,6 +8,7 @@ mod error;
 pub(crate) mod gateway;
 mod journal;
 mod journal_options;
+mod journal_status;
 mod options;
 pub(crate) mod parent;
 mod past;

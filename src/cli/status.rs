@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use super::select::Selection;
 use super::table::{Table, bytes, count, ns};
-use super::{print, process};
+use super::{journal_status, print, process};
 use crate::Result;
 
 /// What to show of which group.
@@ -85,6 +85,7 @@ fn as_text(dir: &GroupDir, record: &GroupRecord, logs: Option<&GroupLogs>) -> St
     let _ = writeln!(text, "{table}");
     text += &checkpoints(record);
     text += &takeovers(record);
+    text += &journal_status::line(record);
     text.push('\n');
     text += &cores(record, logs).to_string();
     if let Ok(metrics) = std::fs::read_to_string(dir.path().join("metrics")) {
@@ -207,6 +208,7 @@ fn as_json(dir: &GroupDir, record: &GroupRecord, logs: Option<&GroupLogs>) -> Va
         "send_errors": stat(Stat::SendErrors),
         "ticks": stat(Stat::Ticks),
         "controls": stat(Stat::Controls),
+        "journal": journal_status::json(record),
         "cores": cores,
     })
 }

@@ -18,7 +18,7 @@ use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned, little_e
 
 /// Batches begin at multiples of this, and are as long.
 pub(super) const BLOCK: usize = 4096;
-const MAGIC: u64 = u64::from_le_bytes(*b"ftmb-jrn");
+pub(super) use super::print::MAGIC;
 const VERSION: u32 = 1;
 /// Bytes in front of the records of a batch.
 pub(super) const HEAD: usize = size_of::<RawBatch>();

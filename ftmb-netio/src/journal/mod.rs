@@ -32,6 +32,7 @@ mod fold;
 mod format;
 mod gather;
 mod keep;
+mod print;
 mod reader;
 mod recovery;
 mod replay;
@@ -64,6 +65,7 @@ use writer::{Running, Writer};
 
 pub use config::{Durability, JournalConfig, WhenFull, WhenSlow};
 pub use error::JournalError;
+pub use print::{MAGIC, describe};
 pub use recovery::{Recovery, RunState, check};
 pub use replay::{Replay, Stretch};
 
@@ -166,9 +168,11 @@ impl Journal {
         Box::new(OnDisk(Arc::clone(&self.shared)))
     }
 
-    /// There may be something new in the logs.
+    /// There is something new in the logs. (Where nobody waits for the disk, the journal looks by itself, now and then.)
     pub fn ring(&self) {
-        self.shared.bell().ring();
+        if self.config.durability == Durability::Sync {
+            self.shared.bell().ring();
+        }
     }
 
     /// Now and then: notes the figures, suspends what is too slow, begins again what was suspended.
@@ -224,7 +228,7 @@ impl Journal {
             let mut state = self.shared.state();
             (state.finish, state.in_order) = (true, in_order);
         }
-        self.ring();
+        self.shared.bell().ring();
         let since = Instant::now();
         while !matches!(self.shared.state().mode, Mode::Over) {
             if since.elapsed() > LAST {
@@ -250,7 +254,7 @@ impl Drop for Journal {
     fn drop(&mut self) {
         if self.thread.is_some() {
             self.shared.state().mode = Mode::Over;
-            self.ring();
+            self.shared.bell().ring();
             self.join();
         }
     }

@@ -89,7 +89,7 @@ impl Running {
     /// Adds what is new to the batch that is being filled.
     fn fill(&mut self, disk: &mut dyn Disk, shared: &Shared) -> Result<(), JournalError> {
         if self.filling.is_empty() {
-            self.begins = self.place.is_none_or(|(offset, end)| offset + BUFFER as u64 > end);
+            self.begins = self.place.is_none_or(|(offset, end)| offset + BUFFER as u64 > end) || disk.has_better();
             if self.begins {
                 let start = self.gatherer.positions.to_bytes();
                 let buffer = disk.buffer(self.which);

@@ -59,6 +59,9 @@ impl Disk for Willed {
         self.will.verdict()?;
         self.disk.begin(path, bytes)
     }
+    fn has_better(&self) -> bool {
+        self.disk.has_better()
+    }
     fn submit(&mut self, which: usize, length: usize, offset: u64) -> std::io::Result<()> {
         self.disk.submit(which, length, offset)
     }

@@ -227,6 +227,23 @@ proptest! {
 }
 
 #[test]
+fn a_segment_is_described_record_by_record_up_to_where_it_ends() {
+    let (_, whole) = journal();
+    let text = describe(&segments(whole)[0], u64::MAX).unwrap();
+    for part in [
+        "  batch 1 of run ",
+        "    start: in [0, 0]",
+        "    checkpoint 0 of epoch 1: bytes 0..",
+        "    det.1 of epoch 1: words 0..1",
+    ] {
+        assert!(text.contains(part), "{part}: {text}");
+    }
+    assert!(text.contains("    facts: epoch 1 is active, checkpoint 0 is committed, outputs ["), "{text}");
+    assert!(text.ends_with("expected the magic number of a batch, found 0x0\n"), "{text}");
+    assert!(describe(&whole.join("run-000001/birth"), 1).unwrap().contains("    birth: fingerprint 0x"));
+}
+
+#[test]
 fn a_hole_in_the_middle_names_file_place_expected_and_found() {
     let (_, whole) = journal();
     let place = tempfile::tempdir().unwrap();
