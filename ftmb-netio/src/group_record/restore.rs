@@ -62,7 +62,7 @@ impl GroupRecord {
     pub fn restore(path: &Path, fingerprint: u64, past: &Past) -> Result<GroupRecord, LogError> {
         assert!(past.epoch > 0 && past.released.len() == past.birth.cores, "an epoch, and one entry a core");
         let by_wall = u64::try_from(unix_ns().saturating_sub(past.birth.wall)).unwrap_or(0);
-        let now = by_wall.max(past.arrival + 1);
+        let now = by_wall.max(past.arrival.saturating_add(1));
         let birth = Birth { clock_base: monotonic_ns().wrapping_sub(now), ..past.birth };
         GroupRecord::create_with(path, fingerprint, birth, |record| {
             let epoch = EpochRecord {

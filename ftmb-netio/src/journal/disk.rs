@@ -209,7 +209,7 @@ impl Disk for SegmentDisk {
             if self.ahead.is_none() {
                 // Without a thread there are small segments.
                 self.ahead = Ahead::start(directory.join("ahead"), bytes.min(self.next)).ok();
-                self.next *= 2;
+                self.next = self.next.saturating_mul(2);
             }
         }
         match &mut self.engine {

@@ -69,7 +69,7 @@ impl Fold {
                 if *next != record.from {
                     return Err(gap("the position of inputs", *next));
                 }
-                *next += record.bytes.len() as u64;
+                *next = next.checked_add(record.bytes.len() as u64).ok_or_else(|| unsound("a position"))?;
             }
             Kind::Det => {
                 let at = positions.det.iter().position(|reached| reached.epoch == record.epoch);
@@ -81,7 +81,7 @@ impl Fold {
                 if *next != record.from {
                     return Err(gap("the position of determinants", *next));
                 }
-                *next += record.bytes.len() as u64 / 8;
+                *next = next.checked_add(record.bytes.len() as u64 / 8).ok_or_else(|| unsound("a position"))?;
             }
             Kind::Checkpoint => return self.part(place, record),
             Kind::Facts => {
@@ -101,6 +101,11 @@ impl Fold {
             self.positions = Some(start);
             return Ok(());
         };
+        if positions.input.len() != start.input.len() {
+            let (path, what) = (place.path.clone(), "the number of cores");
+            let (expected, found) = (positions.input.len() as u64, start.input.len() as u64);
+            return Err(JournalError::Gap { path, offset: place.offset, what, expected, found });
+        }
         for (&expected, &found) in positions.input.iter().zip(&start.input) {
             if expected != found {
                 let (path, what) = (place.path.clone(), "the position of inputs at a segment's start");
@@ -139,7 +144,7 @@ impl Fold {
         if self.keeps_bytes {
             partial.bytes.extend_from_slice(bytes);
         }
-        if record.from + bytes.len() as u64 != record.whole {
+        if record.from.checked_add(bytes.len() as u64) != Some(record.whole) {
             return Ok(None);
         }
         if let Some(positions) = &mut self.positions {

@@ -39,15 +39,17 @@ pub(super) struct Gatherer {
     /// Up to where everything is copied.
     pub(super) positions: Positions,
     round: Option<Round>,
+    /// Of the journal that it copies for; once that is suspended, nothing may be read.
+    pub(super) generation: u64,
     /// Facts that hold for what is copied, newer than the last ones written.
     ready: Option<Facts>,
     written: Option<Facts>,
 }
 
 impl Gatherer {
-    pub(super) fn new(record: GroupRecord, logs: GroupLogs, positions: Positions) -> Gatherer {
+    pub(super) fn new(record: GroupRecord, logs: GroupLogs, positions: Positions, generation: u64) -> Gatherer {
         let input = logs.input.iter().zip(&positions.input).map(|(log, &from)| log.reader(from)).collect();
-        Gatherer { record, logs, input, positions, round: None, ready: None, written: None }
+        Gatherer { record, logs, input, positions, round: None, generation, ready: None, written: None }
     }
 
     /// Copies what is new and has room. Returns whether it copied anything.
@@ -59,8 +61,11 @@ impl Gatherer {
     ) -> Result<bool, JournalError> {
         // Until this is given back, no `det` log is emptied.
         let let_go = shared.let_go();
-        if shared.state().is_off() {
-            return Ok(false);
+        {
+            let state = shared.state();
+            if state.is_off() || state.generation != self.generation {
+                return Ok(false);
+            }
         }
         let before = filling.len();
         if self.round.as_ref().is_some_and(|round| round.det.iter().any(|target| target.epoch == *let_go)) {

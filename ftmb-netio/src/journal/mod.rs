@@ -69,8 +69,9 @@ pub use print::{MAGIC, describe};
 pub use recovery::{Recovery, RunState, check};
 pub use replay::{Replay, Stretch};
 
-/// How long a suspended journal rests before it is tried again.
+/// How long a suspended journal rests before it is tried again, at first, and after many tries: each one reads a whole checkpoint.
 const REST: Duration = Duration::from_secs(2);
+const LONGEST_REST: Duration = Duration::from_secs(60);
 /// How long the end of a group waits for the last batch.
 const LAST: Duration = Duration::from_secs(10);
 
@@ -98,7 +99,9 @@ pub struct Journal {
     config: JournalConfig,
     record: GroupRecord,
     thread: Option<JoinHandle<()>>,
+    /// When a suspended journal is tried again, and how long it rests.
     again: Option<Instant>,
+    rest: Duration,
 }
 
 impl Journal {
@@ -128,7 +131,7 @@ impl Journal {
             ports: logs.ports.is_some(),
             config: group.config.to_vec(),
         };
-        let gatherer = |positions| Gatherer::new(record.clone(), logs.clone(), positions);
+        let gatherer = |positions| Gatherer::new(record.clone(), logs.clone(), positions, 0);
         let (mode, running, durable) = match (going_on(config, &origin, record, logs)?, group.base) {
             (Some(on), _) => {
                 info!(run = on.run.number, sequence = on.sequence, "the journal goes on");
@@ -143,7 +146,9 @@ impl Journal {
             }
             (None, Some(base)) => (Mode::Beginning(base.clone()), None, Positions::default()),
         };
-        let shared = Shared::new(config.durability, record.clone(), mode, durable)?;
+        // What left while a journal was suspended did not wait; otherwise everything goes on to.
+        let strict = !run::suspended(&config.directory).exists();
+        let shared = Shared::new(config.durability, record.clone(), mode, strict, durable)?;
         let writer = Writer {
             shared: Arc::clone(&shared),
             config: config.clone(),
@@ -160,7 +165,7 @@ impl Journal {
         let thread = std::thread::Builder::new().name("journal".into()).spawn(move || writer.work());
         let thread = thread.map_err(error::io_error(&config.directory, "starting a thread for"))?;
         let (config, record) = (config.clone(), record.clone());
-        Ok(Journal { shared, config, record, thread: Some(thread), again: None })
+        Ok(Journal { shared, config, record, thread: Some(thread), again: None, rest: REST })
     }
 
     /// The disk as one who must have a position before it counts.
@@ -196,14 +201,16 @@ impl Journal {
                 return Err(JournalError::Stopped { path, source });
             }
             Mode::Suspended => {
-                let again = *self.again.get_or_insert_with(|| Instant::now() + REST);
+                let again = *self.again.get_or_insert_with(|| Instant::now() + self.rest);
                 if Instant::now() >= again
                     && let Some(base) = ol.base()
                 {
                     self.again = None;
+                    self.rest = (2 * self.rest).min(LONGEST_REST);
                     state.mode = Mode::Beginning(base.clone());
                 }
             }
+            Mode::Running => self.rest = REST,
             _ => {}
         }
         let is_off = state.is_off();
@@ -285,7 +292,9 @@ fn going_on(
     let inputs = logs.input.iter().zip(&positions.input).all(|(log, &next)| holds(log, next));
     let epoch = |number: u64, set: usize| {
         let next = |core| positions.det(core, number).unwrap_or(0);
-        logs.det.iter().enumerate().all(|(core, sets)| holds(&sets[set], next(core)))
+        // Logs of an epoch that did not become active may have been emptied for the next one.
+        let emptied = |log: &ftmb_runtime::log::Log| log.tail() == 0 && record.active() != number;
+        logs.det.iter().enumerate().all(|(core, sets)| holds(&sets[set], next(core)) || emptied(&sets[set]))
     };
     let dets = record.current().is_some_and(|current| {
         let from = current.from.filter(|_| record.active() != current.number);

@@ -78,8 +78,10 @@ impl Reader {
                     let (place, expected) = (open.place.clone(), self.expected.unwrap_or(0));
                     // Where nothing was ever written, something is missing rather than damaged: the next segment says so.
                     let written = flaw.at != 0 || flaw.found != 0;
-                    let goes_on = open.limit.is_some_and(|limit| limit != expected);
-                    if written && goes_on || follows(&open.file, &place, open.length, self.run, expected)? {
+                    let continued = open.limit == Some(expected);
+                    let missing = open.limit.is_some() && !continued;
+                    let follows = || follows(&open.file, &place, open.length, self.run, expected);
+                    if written && missing || !continued && follows()? {
                         return Err(damaged(&place.path, place.offset, flaw));
                     }
                     self.open = None;

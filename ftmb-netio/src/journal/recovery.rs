@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 
 use ftmb_runtime::checkpoint::{CheckpointError, CorePoint, Delta, Image, StageDir, Summary};
 use ftmb_runtime::frame::{KIND_CONTROL, split_in};
+use ftmb_runtime::log::MAX_PAYLOAD;
 use tracing::info;
 
 use super::error::JournalError;
@@ -20,7 +21,7 @@ use super::fold::{Arrived, Fold};
 use super::format::{Frames, Kind};
 use super::keep::{first_needed, summary};
 use super::reader::Reader;
-use super::run::{Run, suspended};
+use super::run::{Run, ended, suspended};
 use super::snapshot::complete;
 use crate::error::Error;
 use crate::group_dir::{GroupDir, LogSizes};
@@ -60,7 +61,8 @@ impl Recovery {
             let run = Run::open(number, path)?;
             let Some(mut recovery) = Recovery::of(run, None)? else { continue };
             recovery.suspended = std::fs::read_to_string(suspended(directory)).ok();
-            return Ok((!recovery.facts.ended).then_some(recovery));
+            let has_ended = recovery.facts.ended || ended(directory, number).exists();
+            return Ok((!has_ended).then_some(recovery));
         }
         Ok(None)
     }
@@ -109,6 +111,11 @@ impl Recovery {
                 decided.sort_unstable();
                 committed.extend(decided.into_iter().map(|(number, (epoch, batch))| (number, epoch, batch)));
             }
+        }
+        let cores = run.origin.birth.cores;
+        if fold.facts.as_ref().is_some_and(|facts| facts.cores.len() != cores) {
+            let expected = "facts of as many cores as the group has";
+            return Err(JournalError::Missing { path: run.path, expected });
         }
         let suspended = None;
         let end = None;
@@ -198,6 +205,9 @@ impl Recovery {
         for (core, point) in summary.cores.iter().enumerate() {
             let marks = &self.facts.cores[core].marks;
             (arrival, control) = (arrival.max(marks[ARRIVAL]).max(point.arrival), control.max(marks[CONTROL]));
+            if !point.in_pos.is_multiple_of(8) {
+                return Err(self.unsound("a checkpoint at the beginning of an input").into());
+            }
             let log = &logs.input[core];
             log.begin_at(point.in_pos);
             for (mark, &value) in marks.iter().enumerate() {
@@ -210,6 +220,9 @@ impl Recovery {
                     if frame.kind == KIND_CONTROL {
                         control = control.max(header.source.get());
                     }
+                }
+                if frame.payload.len() > MAX_PAYLOAD {
+                    return Err(self.unsound("inputs that are not longer than the longest").into());
                 }
                 if writer.append(frame.kind, frame.flags, &[frame.payload]).is_none() {
                     return Err(self.unsound("inputs that fit into the log made for them").into());
@@ -230,7 +243,8 @@ impl Recovery {
         }
         if let Some([incoming, _]) = &logs.ports {
             // Positions of memory ports' frames go on behind those that are stamped.
-            incoming.begin_at(self.facts.stamped.into_iter().max().unwrap_or(0).next_multiple_of(8));
+            let last = self.facts.stamped.into_iter().max().unwrap_or(0);
+            incoming.begin_at(last.checked_next_multiple_of(8).ok_or_else(|| self.unsound("a source position"))?);
         }
         let past = Past {
             birth: self.run.origin.birth,

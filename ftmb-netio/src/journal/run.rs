@@ -31,7 +31,12 @@ pub(super) struct Run {
 
 /// Makes the journal's directory, for this user alone.
 pub(super) fn make_directory(path: &Path) -> Result<(), JournalError> {
-    DirBuilder::new().mode(0o700).recursive(true).create(path).map_err(io_error(path, "create directory"))
+    if path.is_dir() {
+        return Ok(());
+    }
+    DirBuilder::new().mode(0o700).recursive(true).create(path).map_err(io_error(path, "create directory"))?;
+    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    sync_directory(parent).map_err(io_error(parent, "sync"))
 }
 
 /// The right to write a journal; given back by the kernel when this process ends.
@@ -49,6 +54,11 @@ pub(super) fn lock(directory: &Path) -> Result<File, JournalError> {
 /// Where a group says that it goes on without its journal.
 pub(super) fn suspended(directory: &Path) -> PathBuf {
     directory.join("suspended")
+}
+
+/// Where a group says that it has ended in good order if its run cannot say so.
+pub(super) fn ended(directory: &Path, run: u64) -> PathBuf {
+    directory.join(format!("ended-{run}"))
 }
 
 fn numbered(path: &Path, number: impl Fn(&str) -> Option<u64>) -> Result<Vec<(u64, PathBuf)>, JournalError> {

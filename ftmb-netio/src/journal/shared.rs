@@ -43,6 +43,10 @@ pub(super) struct Offer {
 #[derive(Debug)]
 pub(super) struct State {
     pub(super) mode: Mode,
+    /// Counts suspensions: what was begun before one is not gone on with after it.
+    pub(super) generation: u64,
+    /// While a run begins, outputs and commits wait as well: nothing has left without being on the disk.
+    pub(super) strict: bool,
     /// What is on the disk of the current run, once that is usable.
     pub(super) durable: Positions,
     /// The active epoch that the disk knows.
@@ -91,11 +95,14 @@ impl Shared {
         durability: Durability,
         record: GroupRecord,
         mode: Mode,
+        strict: bool,
         durable: Positions,
     ) -> Result<Arc<Shared>, JournalError> {
         let checkpoint = durable.checkpoint;
         let state = State {
             mode,
+            generation: 0,
+            strict,
             durable,
             active: 0,
             offers: VecDeque::new(),
@@ -146,7 +153,11 @@ impl State {
 
     /// Whether outputs and commits wait for the disk.
     fn counts(&self) -> bool {
-        matches!(self.mode, Mode::Running | Mode::Failed | Mode::Over)
+        match self.mode {
+            Mode::Running | Mode::Failed | Mode::Over => true,
+            Mode::Beginning(_) => self.strict,
+            Mode::Suspended => false,
+        }
     }
 }
 

@@ -21,7 +21,7 @@ use super::facts::{Origin, Positions, Reached};
 use super::format::{BLOCK, Filling, HEAD, Kind, RECORD, Record};
 use super::gather::{FACTS_ROOM, Gatherer};
 use super::keep::Keeping;
-use super::run::{Run, suspended, write_durably};
+use super::run::{Run, ended, suspended, write_durably};
 use super::shared::{Mode, Offer, Shared};
 use super::snapshot::complete;
 use crate::group_dir::GroupLogs;
@@ -192,6 +192,11 @@ impl Writer {
     /// Works until the group has ended.
     pub(super) fn work(mut self) {
         loop {
+            let generation = self.shared.state().generation;
+            if self.running.take_if(|running| running.gatherer.generation != generation).is_some() {
+                // It was suspended meanwhile. The buffers are free again when this returns, whatever became of the write.
+                let _ = self.disk.wait();
+            }
             let step = match (&self.shared.state().mode, self.running.is_some()) {
                 (Mode::Over, _) => return,
                 (Mode::Running, true) | (Mode::Beginning(_), true) => None,
@@ -223,11 +228,16 @@ impl Writer {
     }
 
     fn rest(&mut self) -> Result<Step, JournalError> {
-        if self.running.take().is_some() {
-            // The buffers are free again when this returns, whatever became of the write.
-            let _ = self.disk.wait();
-        }
-        if self.shared.state().finish {
+        let (finish, in_order) = {
+            let state = self.shared.state();
+            (state.finish, state.in_order)
+        };
+        if finish {
+            if in_order && let Some((number, _)) = Run::list(&self.config.directory)?.last() {
+                // The run cannot say so itself; a file without contents finds room on most full disks.
+                let path = ended(&self.config.directory, *number);
+                File::create(&path).and_then(|file| file.sync_all()).map_err(io_error(&path, "create"))?;
+            }
             return Ok(Step::Over);
         }
         std::thread::sleep(NAP);
@@ -286,7 +296,7 @@ impl Writer {
             state.figures.batches += 1;
             state.figures.bytes += flight.bytes;
             state.figures.commit_ns = took.as_nanos() as u64;
-            if matches!(state.mode, Mode::Suspended) {
+            if state.is_off() || state.generation != running.gatherer.generation {
                 return Ok(());
             }
             if running.usable {
@@ -346,7 +356,8 @@ impl Writer {
         }
         let input = base.cores.iter().map(|point| point.in_pos).collect();
         let positions = Positions { input, det, checkpoint: Some((base.epoch, base.number)) };
-        let gatherer = Gatherer::new(self.record.clone(), self.logs.clone(), positions);
+        let generation = self.shared.state().generation;
+        let gatherer = Gatherer::new(self.record.clone(), self.logs.clone(), positions, generation);
         self.running = Some(Running::new(run, gatherer, 1, 1, false));
         Ok(Step::Moved)
     }
@@ -356,6 +367,8 @@ impl Writer {
         self.running = None;
         let _ = self.disk.wait();
         match self.config.when_full {
+            // A checkpoint that could not be read has nothing to do with the disk: it is tried again later.
+            _ if matches!(error, JournalError::Checkpoint { .. }) => suspend(&self.shared, &self.config, error),
             WhenFull::Suspend => suspend(&self.shared, &self.config, error),
             WhenFull::Stop => {
                 error!(%error, cause = ?std::error::Error::source(&error), "the journal cannot be written: the group stops");
@@ -382,6 +395,7 @@ pub(super) fn suspend(shared: &Shared, config: &JournalConfig, error: JournalErr
             return;
         }
         state.mode = Mode::Suspended;
+        (state.generation, state.strict) = (state.generation + 1, false);
         state.offers.clear();
         state.forget_offers();
         state.durable = Positions::default();

@@ -68,7 +68,7 @@ fn a_broken_disk_stops_a_group_that_is_told_so_with_an_error_that_says_why() {
     let error = stopped.unwrap();
     let source = std::error::Error::source(&error).map(ToString::to_string);
     assert!(
-        matches!(&error, JournalError::Stopped { source, .. } if matches!(**source, JournalError::Io { step: "write", .. }))
+        matches!(&error, JournalError::Stopped { source, .. } if matches!(**source, JournalError::Io { step: "write" | "create", .. }))
     );
     assert!(source.is_some_and(|source| source.contains(".segment")));
     assert!(crate::Error::from(error).is_final());
@@ -117,4 +117,39 @@ fn two_groups_do_not_write_one_journal() {
     let (image, stage) = (scene.dir.path().join("image"), scene.dir.path().join("stage"));
     let group = Journaled { record, logs, image: &image, stage: &stage, config: b"", base: None };
     assert!(matches!(Journal::open(&scene.config, &group), Err(JournalError::InUse { .. })));
+}
+
+#[test]
+fn a_group_that_ends_in_good_order_without_its_journal_is_not_gone_on_with() {
+    let mut scene = Scene::new(1, |_| ());
+    scene.packet(0, Word::write(0, 0));
+    scene.settle();
+    assert!(Recovery::find(&scene.config.directory).unwrap().is_some());
+    scene.will.fail(Some(Errno::NOSPC));
+    scene.wait("the journal to be suspended", |scene| {
+        scene.input(0, 1);
+        scene.journal().shared.state().figures.suspensions == 1
+    });
+    scene.journal.take().unwrap().finish(true);
+    assert!(Recovery::find(&scene.config.directory).unwrap().is_none());
+}
+
+#[test]
+fn a_gateway_that_finds_no_journal_to_go_on_with_begins_a_run_before_anything_leaves() {
+    let mut scene = Scene::new(1, |config| config.durability = Durability::Sync);
+    scene.packet(0, Word::write(0, 0));
+    scene.wait("the output", |scene| scene.left() == 1);
+    scene.checkpoint(&[(0, 1, 1)]);
+    scene.journal = None;
+    std::fs::remove_dir_all(&scene.config.directory).unwrap();
+    scene.will.hold(true);
+    scene.restart();
+    scene.packet(0, Word::write(0, 1));
+    for _ in 0..50 {
+        assert_eq!(scene.left(), 1);
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    scene.will.hold(false);
+    scene.wait("the next output", |scene| scene.left() == 2);
+    assert_eq!(scene.recovery().committed(), 1);
 }
