@@ -149,8 +149,7 @@ impl Checkpoints {
             !matches!(member.phase(), Phase::Standby | Phase::Keeper) || member.applied() >= self.record.committed()
         };
         if self.trim && applied() {
-            ol.trim();
-            self.trim = false;
+            self.trim = !ol.trim();
         }
     }
 

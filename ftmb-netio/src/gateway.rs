@@ -24,7 +24,8 @@ use crate::flow::OwnHash;
 use crate::group_dir::GroupDir;
 use crate::group_record::{GroupRecord, Identity, Stat};
 use crate::input_logger::InputLogger;
-use crate::output_logger::{Base, OneHost, OutputLogger};
+use crate::journal::{Journal, Journaled};
+use crate::output_logger::{Base, Holders, OneHost, OutputLogger};
 use crate::supervisor::{Factory, Supervisor};
 use crate::uring::Sleeper;
 
@@ -58,6 +59,7 @@ pub struct Gateway {
     supervisor: Supervisor,
     checkpoints: Checkpoints,
     watch: Watch,
+    journal: Option<Journal>,
     next_round: u64,
     next_count: u64,
     stopping_since: Option<u64>,
@@ -98,9 +100,18 @@ impl Gateway {
             let il = InputLogger::attach(record.clone(), &logs, &ports.ids())?;
             let il = if let Some(own) = flow_hash { il.with_flow_hash(own) } else { il };
             ports.resume(|object, keeps| il.resume_at(object, keeps))?;
-            Ok((il, OutputLogger::new(record.clone(), logs.clone(), Box::new(OneHost), base)?))
+            let journal = match &config.journal {
+                None => None,
+                Some(journal) => {
+                    let (stored, base) = (dir.config()?, base.as_ref());
+                    let (record, logs, image, stage) = (&record, &logs, &*image, &*stage);
+                    Some(Journal::open(journal, &Journaled { record, logs, image, stage, config: &stored, base })?)
+                }
+            };
+            let holders: Box<dyn Holders> = journal.as_ref().map_or_else(|| Box::new(OneHost) as _, Journal::holder);
+            Ok((il, OutputLogger::new(record.clone(), logs.clone(), holders, base)?, journal))
         };
-        let (il, ol) = match rebuild() {
+        let (il, ol, journal) = match rebuild() {
             Err(error) => {
                 end_if_final(&record, &mut supervisor, &error)?;
                 return Err(error);
@@ -121,6 +132,7 @@ impl Gateway {
             ol,
             supervisor,
             checkpoints,
+            journal,
             next_round: 0,
             next_count: 0,
             stopping_since: None,
@@ -137,6 +149,9 @@ impl Gateway {
         let result = self.serve();
         match &result {
             Ok(()) => {
+                if let Some(journal) = self.journal.take() {
+                    journal.finish(self.record.stopping());
+                }
                 self.supervisor.end()?;
                 self.record.set_ended(1);
                 info!("the group has ended");
@@ -191,12 +206,19 @@ impl Gateway {
     /// What ends the gateway.
     pub fn turn(&mut self) -> Result<bool, Error> {
         let mut busy = false;
-        if self.stopping_since.is_none() && self.record.committed().is_some() {
+        // A group that was told to stop before it began, to run again what was recorded, takes nothing in.
+        let open = self.stopping_since.is_none() && !self.record.stopping();
+        if open && self.record.committed().is_some() {
             busy |= self.take_in()?;
         }
         let polled = self.ol.poll(&mut self.ports)?;
         busy |= !polled.is_idle();
         let now = self.record.now();
+        if let Some(journal) = &self.journal
+            && (busy || self.ol.has_news())
+        {
+            journal.ring();
+        }
         if polled.activated {
             self.watch.epoch_is_active(&self.record);
         }
@@ -242,6 +264,9 @@ impl Gateway {
         if now >= self.next_count {
             self.next_count = now + COUNTING;
             self.ports.count();
+        }
+        if let Some(journal) = &mut self.journal {
+            journal.look(&self.ol)?;
         }
         self.look_for_the_end(now);
         Ok(busy)

@@ -142,6 +142,35 @@ pub enum CommandError {
         /// Packets that should not have come out like this.
         contradicted: u64,
     },
+    /// An option names a port that the recorded group did not have.
+    #[error("--out {name}: the recorded group has no port of this name")]
+    NoSuchPort {
+        /// The name.
+        name: String,
+    },
+    /// An option of a replay names a port that reads.
+    #[error("--out {name}: expected {name}=pcap::FILE: what was recorded comes from the journal")]
+    NotAnOutput {
+        /// The name.
+        name: String,
+    },
+    /// What was recorded does not come out again as it was.
+    #[error(
+        "checkpoint {from} to {}: core {core}: expected output {} with hash {:#018x}, found output {} with hash {:#018x}; the \
+         middlebox is not deterministic", to.map_or_else(|| "the end".into(), |to| to.to_string()), expected.0, expected.1, found.0, found.1
+    )]
+    Different {
+        /// The checkpoint that it was run again from.
+        from: u64,
+        /// The one at which it differs; `None`: behind the last one.
+        to: Option<u64>,
+        /// The core.
+        core: usize,
+        /// Its last output and the hash up to it, as recorded.
+        expected: (u64, u64),
+        /// As made again.
+        found: (u64, u64),
+    },
     /// The operating system refused a step.
     #[error("{step} failed")]
     Io {

@@ -8,11 +8,14 @@ mod documents;
 mod dump;
 mod error;
 pub(crate) mod gateway;
+mod journal;
+mod journal_options;
 pub(crate) mod logging;
 mod metrics;
 pub(crate) mod observe;
 mod options;
 pub(crate) mod parent;
+mod past;
 pub(crate) mod process;
 mod select;
 mod signals;
@@ -99,6 +102,9 @@ enum Command {
     /// Look into the files of a group.
     #[command(subcommand)]
     Log(LogCommand),
+    /// Look into a journal, and run again what it has recorded.
+    #[command(subcommand)]
+    Journal(journal::JournalCommand),
     /// Print completions for a shell.
     Completions(documents::CompletionOptions),
     /// Print the manual page, or write all of them into a directory.
@@ -132,6 +138,7 @@ pub(crate) fn run(arguments: &[OsString], program: Program<'_>) -> Result<()> {
         Command::Control(options) => control::run(&options, program.name),
         Command::Tap(options) => tap::run(&options, program.name),
         Command::Log(LogCommand::Dump(options)) => dump::run(&options),
+        Command::Journal(command) => journal::run(&command, &program),
         Command::Completions(options) => documents::completions(&options, program.name),
         Command::Man(options) => documents::man(&options, program.name),
     }

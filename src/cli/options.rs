@@ -9,6 +9,7 @@ use ftmb_netio::port::PortSpec;
 use ftmb_netio::supervisor::StandbyMode;
 use ftmb_runtime::worker::Polling;
 
+use super::journal_options::JournalOptions;
 use crate::config::{Config, ConfigError, Overrides};
 
 /// How to start a group.
@@ -44,6 +45,8 @@ pub(crate) struct GroupOptions {
     /// Answer Prometheus at this address, for example 127.0.0.1:9464 [default: do not]
     #[arg(long, value_name = "ADDRESS:PORT")]
     metrics: Option<SocketAddr>,
+    #[command(flatten)]
+    journal: JournalOptions,
 }
 
 fn standby() -> impl TypedValueParser<Value = StandbyMode> {
@@ -70,6 +73,7 @@ impl GroupOptions {
             state_dir: self.state_dir.clone(),
             metrics: self.metrics,
             ports: ports.to_vec(),
+            journal: self.journal.overrides(),
         };
         Config::load(self.config.as_deref(), &overrides, name)
     }

@@ -19,7 +19,7 @@ use rustix::process::{Pid, WaitOptions, WaitStatus, getpid, set_child_subreaper,
 
 use super::metrics::{Door, Endpoint};
 use super::observe::Observer;
-use super::{CommandError, gateway, process};
+use super::{CommandError, gateway, past, process};
 use crate::config::Config;
 use crate::{Result, roles};
 use ends::{describe, reason};
@@ -57,8 +57,9 @@ pub(crate) struct Parent {
 }
 
 impl Parent {
-    /// Creates a group and starts its gateway. `layout`: of the middlebox's state; `quiet`: what processes of the group print to
-    /// standard output goes nowhere.
+    /// Creates a group, or makes it again from the unfinished run of its journal, and starts its gateway. `layout`: of the
+    /// middlebox's state; `quiet`: what processes of the group print to standard output goes nowhere, and there is no past: a
+    /// group that nobody saw is not gone on with.
     pub(crate) fn start(config: Config, layout: u64, seed: u64, quiet: bool) -> Result<Parent> {
         set_child_subreaper(Some(getpid())).map_err(|errno| CommandError::io("becoming a subreaper")(errno.into()))?;
         // Before anything is made: an address that is taken is refused at once.
@@ -69,16 +70,29 @@ impl Parent {
         let dir = GroupDir::create(config.directory(), config.name())?;
         // From here on, a failure leaves nothing behind.
         let litter = Litter(Some(dir.clone()));
-        let config = state::settle(config, dir.free()?)?;
-        state::make(&config)?;
-        dir.write_config(config.bytes())?;
-        let fingerprint = config.fingerprint(config.cores(), layout);
-        let record = GroupRecord::create(&dir.record_path(), fingerprint, Birth::now(config.cores(), seed))?;
-        record.set_parent(Identity::mine());
+        let past = if quiet { None } else { past::find(&config, layout)? };
+        let (config, record, logs) = match past {
+            Some(past) => {
+                state::make(&past.config)?;
+                let record = past.recovery.rebuild(&dir, past.config.state_dir())?;
+                record.set_parent(Identity::mine());
+                let logs = dir.open_logs(record.cores(), record.fingerprint())?;
+                (past.config, record, logs)
+            }
+            None => {
+                let config = state::settle(config, dir.free()?)?;
+                state::make(&config)?;
+                dir.write_config(config.bytes())?;
+                let fingerprint = config.fingerprint(config.cores(), layout);
+                let record = GroupRecord::create(&dir.record_path(), fingerprint, Birth::now(config.cores(), seed))?;
+                record.set_parent(Identity::mine());
+                let in_memory = config.ports().iter().any(|port| matches!(port.kind(), PortKind::Memory));
+                let sizes = config.sizes().over(dir.choose_sizes(config.cores(), in_memory)?);
+                let logs = dir.create_logs(config.cores(), sizes, fingerprint, in_memory)?;
+                (config, record, logs)
+            }
+        };
         drop(starting);
-        let in_memory = config.ports().iter().any(|port| matches!(port.kind(), PortKind::Memory));
-        let sizes = config.sizes().over(dir.choose_sizes(config.cores(), in_memory)?);
-        let logs = dir.create_logs(config.cores(), sizes, fingerprint, in_memory)?;
         litter.keep();
         let mut parent =
             Parent { dir, config, record, logs, quiet, gateway: None, failures: 0, ended: false, _metrics: None };
@@ -87,6 +101,35 @@ impl Parent {
             parent._metrics = Some(door.answer(Observer::new(parent.dir.clone(), parent.record.clone()))?);
         }
         Ok(parent)
+    }
+
+    /// Starts the gateway of a group whose directory is made already.
+    pub(crate) fn of(dir: GroupDir, config: Config, record: GroupRecord, quiet: bool) -> Result<Parent> {
+        set_child_subreaper(Some(getpid())).map_err(|errno| CommandError::io("becoming a subreaper")(errno.into()))?;
+        let litter = Litter(Some(dir.clone()));
+        record.set_parent(Identity::mine());
+        let logs = dir.open_logs(record.cores(), record.fingerprint())?;
+        litter.keep();
+        let mut parent =
+            Parent { dir, config, record, logs, quiet, gateway: None, failures: 0, ended: false, _metrics: None };
+        parent.start_gateway()?;
+        Ok(parent)
+    }
+
+    /// Looks after the group until it ends by itself, in good order.
+    pub(crate) fn until_ended(&mut self, patience: Duration, interrupted: impl Fn() -> bool) -> Result<()> {
+        let since = Instant::now();
+        while self.look()? != Health::Ended {
+            if interrupted() {
+                return Err(CommandError::Interrupted.into());
+            }
+            if since.elapsed() > patience {
+                let what = "the end of what was recorded";
+                return Err(CommandError::Timeout { what, waited: patience }.into());
+            }
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        Ok(())
     }
 
     fn start_gateway(&mut self) -> Result<()> {

@@ -42,6 +42,16 @@ pub enum Stat {
     InputFull = 14,
     /// Since when a checkpoint has been on its way that is not committed yet, ns since the group was created; 0: none is.
     CheckpointOpen = 15,
+    /// Batches that the journal has written.
+    JournalBatches = 32,
+    /// Bytes of these.
+    JournalBytes = 33,
+    /// How long the last one took from its submission until it was on the disk, ns.
+    JournalCommit = 34,
+    /// How often the journal was suspended.
+    JournalSuspensions = 35,
+    /// Whether it is suspended now: 1, else 0.
+    JournalSuspended = 36,
 }
 
 /// A figure of one core.

@@ -11,6 +11,7 @@
 mod buffers;
 mod choice;
 mod file;
+mod fixed;
 mod message_plain;
 mod message_ring;
 mod messages;
@@ -27,6 +28,7 @@ mod tests;
 
 pub use choice::{EngineChoice, EngineError};
 pub use file::{Completion, DEPTH, EngineKind, FileIo, Operation, Request};
+pub use fixed::{ALIGNMENT, AlignedBuffer, FixedWriter};
 pub use messages::{Message, Messages, SLOT, SLOTS, Sends, Shape};
 pub use packet_socket::{Interface, PacketSocket};
 pub use plain::PlainFile;

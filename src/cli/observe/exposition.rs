@@ -73,6 +73,7 @@ pub(in crate::cli) fn text(now: &Snapshot) -> String {
     delays(&mut to, &now.delays);
     checkpoints(&mut to, now);
     processes(&mut to, now);
+    journal(&mut to, now);
     middlebox(&mut to, now);
     to.text
 }
@@ -200,6 +201,16 @@ fn processes(to: &mut Exposition, now: &Snapshot) {
         let help = "Age of the state that the standby has.";
         to.gauge("ftmb_standby_lag_seconds", help, seconds(lag_ns));
     }
+}
+
+fn journal(to: &mut Exposition, now: &Snapshot) {
+    let Some(journal) = &now.journal else { return };
+    to.counter("ftmb_journal_batches_total", "Group commits of the journal.", journal.batches);
+    to.counter("ftmb_journal_bytes_total", "Bytes of these.", journal.bytes);
+    to.gauge("ftmb_journal_commit_seconds", "How long the last one took.", seconds(journal.last_commit_ns));
+    let help = "1 if the journal is suspended: what leaves now would not survive a power loss; else 0.";
+    to.gauge("ftmb_journal_suspended", help, f64::from(u8::from(journal.suspended)));
+    to.counter("ftmb_journal_suspensions_total", "How often it was suspended.", journal.suspensions);
 }
 
 fn middlebox(to: &mut Exposition, now: &Snapshot) {

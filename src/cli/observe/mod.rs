@@ -3,6 +3,7 @@
 
 pub(super) mod exposition;
 pub(crate) mod figures;
+pub(super) mod journal;
 pub(super) mod snapshot;
 pub(super) mod text;
 
@@ -13,6 +14,7 @@ use ftmb_runtime::log::Log;
 
 use super::process;
 use crate::config::Config;
+use journal::JournalFigures;
 pub(super) use snapshot::Snapshot;
 use snapshot::{Checkpoints, Core, Delay, Drops, Fill, PortFigures, Seat, Standby, TakenOver};
 
@@ -75,6 +77,7 @@ impl Observer {
             controls: stat(Stat::Controls),
             input_log_full: stat(Stat::InputFull),
             delay: Delay::of(&delays),
+            journal: JournalFigures::of(record),
             cores: (0..record.cores()).map(|core| self.core(core)).collect(),
             ckpt: self.logs.as_ref().map(|logs| Fill::of(&logs.ckpt)),
             middlebox: figures::read(&self.dir),

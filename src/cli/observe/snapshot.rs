@@ -8,6 +8,7 @@ use ftmb_runtime::log::Log;
 use serde::{Serialize, Serializer};
 
 use super::figures::Figure;
+use super::journal::JournalFigures;
 
 /// One moment of a group; times in ns, sizes in bytes, counts since the group was created.
 #[derive(Clone, Debug, Serialize)]
@@ -36,6 +37,7 @@ pub(in crate::cli) struct Snapshot {
     pub(in crate::cli) controls: u64,
     pub(in crate::cli) input_log_full: u64,
     pub(in crate::cli) delay: Delay,
+    pub(in crate::cli) journal: Option<JournalFigures>,
     pub(in crate::cli) cores: Vec<Core>,
     /// The log of checkpoints on their way to the standby.
     pub(in crate::cli) ckpt: Option<Fill>,

@@ -21,6 +21,7 @@ pub(in crate::cli) fn text(now: &Snapshot, before: Option<&Snapshot>) -> String 
     let _ = writeln!(text, "{}", processes(now));
     text += &checkpoints(now);
     text += &takeovers(now);
+    text += &now.journal.map_or(String::new(), |journal| journal.line());
     let _ = writeln!(text, "{}", delay(now, before));
     let _ = writeln!(text, "{}", traffic(now, before));
     if !now.ports.is_empty() {

@@ -9,6 +9,7 @@ pub(super) fn reason(code: u64) -> &'static str {
         3 => "a member gave up",
         4 => "takeover after takeover failed",
         5 => "there is no room for its logs",
+        7 => "its journal cannot be written, or is damaged",
         _ => "it cannot go on",
     }
 }
