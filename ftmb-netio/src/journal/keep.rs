@@ -8,7 +8,7 @@
 //!
 //! A thread of its own does that, from the files alone: the group is not asked for anything.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
