@@ -8,7 +8,7 @@
 //!
 //! A thread of its own does that, from the files alone: the group is not asked for anything.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -164,7 +164,7 @@ fn reaches_back(start: &Positions, summary: &Summary) -> bool {
 }
 
 /// The positions that a segment begins with; `None` if its first batch is not there.
-fn start(run: &Run, path: &PathBuf) -> Result<Option<Positions>, JournalError> {
+fn start(run: &Run, path: &Path) -> Result<Option<Positions>, JournalError> {
     let mut buffer = Vec::new();
     if super::reader::first_into(path, run.id, &mut buffer)?.is_none() {
         return Ok(None);
