@@ -166,8 +166,12 @@ impl Journal {
             }
             (None, Some(base)) => (Mode::Beginning(base.clone()), None, Positions::default()),
         };
-        // What left while a journal was suspended did not wait; otherwise everything goes on to.
+        // What left while a journal was suspended did not wait; otherwise nothing has left that is not on the disk.
         let strict = !run::suspended(&config.directory).exists();
+        if matches!(mode, Mode::Running) {
+            // What an earlier life of the journal left; whoever went on from that has said so.
+            let _ = std::fs::remove_file(run::suspended(&config.directory));
+        }
         let shared = Shared::new(config.durability, record.clone(), mode, strict, durable)?;
         let writer = Writer {
             shared: Arc::clone(&shared),
