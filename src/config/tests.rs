@@ -23,6 +23,14 @@ metrics = "127.0.0.1:9464"
 [logs]
 in = 1048576
 
+[journal]
+directory = "/var/lib/edge/journal"
+durability = "sync"
+when-slow = "suspend"
+when-full = "stop"
+keep = 8388608
+slow-after = 50
+
 [ports.outside]
 kind = "memory"
 
@@ -134,4 +142,41 @@ fn the_command_line_wins_and_is_named_when_it_is_wrong() {
     overrides.ports = vec!["a=memory".parse().unwrap(), "a=memory".parse().unwrap()];
     let error = text::parse(Path::new("nat.toml"), WHOLE, &overrides, "nat").expect_err("refused");
     assert_eq!(error.to_string(), "--port a=memory: port `a` is there already");
+}
+
+#[test]
+fn the_journal_has_defaults_and_is_stored_in_full() {
+    use ftmb_netio::journal::{Durability, JournalConfig, WhenFull, WhenSlow};
+    let config = parse(WHOLE).unwrap();
+    let journal = config.journal().unwrap();
+    let expected = JournalConfig {
+        durability: Durability::Sync,
+        when_slow: WhenSlow::Suspend,
+        when_full: WhenFull::Stop,
+        keep: 8 << 20,
+        slow_after: Duration::from_millis(50),
+        ..JournalConfig::new("/var/lib/edge/journal")
+    };
+    assert_eq!(*journal, expected);
+    assert_eq!(parse(config.stored.as_str()).unwrap().journal(), Some(journal));
+    assert_eq!(parse("").unwrap().journal(), None);
+    let plain = parse("[journal]\ndirectory = \"j\"").unwrap();
+    assert_eq!(*plain.journal().unwrap(), JournalConfig::new("j"));
+    // The command line wins, and can do without the file.
+    let journal = JournalOverrides { directory: Some("k".into()), ..JournalOverrides::default() };
+    let over = Overrides { journal, ..Overrides::default() };
+    let config = text::parse(Path::new("nat.toml"), WHOLE, &over, "nat").unwrap();
+    assert_eq!(config.journal().unwrap().directory, Path::new("k"));
+}
+
+#[test]
+fn a_journal_without_a_place_or_with_segments_too_small_is_refused() {
+    assert!(refused("[journal]\ndurability = \"sync\"").contains("a directory"), "{}", refused("[journal]\nkeep = 1"));
+    let small = refused("[journal]\ndirectory = \"j\"\nsegment = 4096");
+    assert!(small.contains("nat.toml:3") && small.contains("a multiple of 4096 from 4 MiB to 1 GiB"), "{small}");
+    let durability = Some(ftmb_netio::journal::Durability::Sync);
+    let over =
+        Overrides { journal: JournalOverrides { durability, ..JournalOverrides::default() }, ..Overrides::default() };
+    let error = text::parse(Path::new(""), "", &over, "nat").expect_err("refused").to_string();
+    assert!(error.contains("--journal DIR"), "{error}");
 }

@@ -172,7 +172,7 @@ pub(crate) fn tear(journal: &Path, seed: u64) {
                 let batch = u64::from_le_bytes(block[32..40].try_into().expect("eight bytes"));
                 let cut = (seed * 7919 + 13) % batch;
                 let rest = (batch - cut).min(1 + seed * 997) as usize;
-                let bytes = vec![if seed % 2 == 0 { 0 } else { 0xa5 }; rest];
+                let bytes = vec![if seed.is_multiple_of(2) { 0 } else { 0xa5 }; rest];
                 file.write_all_at(&bytes, at + cut).expect("written");
                 return;
             }

@@ -72,13 +72,15 @@ struct Ahead {
     path: PathBuf,
     bytes: u64,
     thread: JoinHandle<io::Result<File>>,
+    /// It is whole, and the thread is about to end.
+    whole: Arc<AtomicBool>,
     stop: Arc<AtomicBool>,
 }
 
 impl Ahead {
     fn start(path: PathBuf, bytes: u64) -> io::Result<Ahead> {
-        let stop = Arc::new(AtomicBool::new(false));
-        let (place, stopped) = (path.clone(), Arc::clone(&stop));
+        let (stop, whole) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(false)));
+        let (place, stopped, done) = (path.clone(), Arc::clone(&stop), Arc::clone(&whole));
         let make = move || {
             // What a gateway that died had made ahead.
             let _ = std::fs::remove_file(&place);
@@ -86,10 +88,11 @@ impl Ahead {
             if made.is_err() {
                 let _ = std::fs::remove_file(&place);
             }
+            done.store(made.is_ok(), Ordering::SeqCst);
             made
         };
         let thread = std::thread::Builder::new().name("segments".into()).spawn(make)?;
-        Ok(Ahead { path, bytes, thread, stop })
+        Ok(Ahead { path, bytes, thread, whole, stop })
     }
 }
 
@@ -183,7 +186,7 @@ impl Disk for SegmentDisk {
 
     fn begin(&mut self, path: &Path, bytes: u64) -> io::Result<u64> {
         let directory = path.parent().unwrap_or(Path::new("."));
-        let ready = self.ahead.take_if(|ahead| ahead.thread.is_finished());
+        let ready = self.ahead.take_if(|ahead| ahead.whole.load(Ordering::SeqCst) || ahead.thread.is_finished());
         let ready = ready.and_then(|Ahead { path, bytes, thread, .. }| Some((path, bytes, thread.join().ok()?.ok()?)));
         let (file, room) = match ready {
             Some((ahead, room, file)) if ahead.parent() == Some(directory) => {
@@ -220,7 +223,7 @@ impl Disk for SegmentDisk {
     }
 
     fn has_better(&self) -> bool {
-        !self.filled && self.ahead.as_ref().is_some_and(|ahead| ahead.thread.is_finished())
+        !self.filled && self.ahead.as_ref().is_some_and(|ahead| ahead.whole.load(Ordering::SeqCst))
     }
 
     fn submit(&mut self, which: usize, length: usize, offset: u64) -> io::Result<()> {

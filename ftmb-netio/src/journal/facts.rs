@@ -140,6 +140,8 @@ pub(super) struct Positions {
     pub(super) det: Vec<Reached>,
     /// The last checkpoint that is whole: its epoch and number.
     pub(super) checkpoint: Option<(u64, u64)>,
+    /// The next one has begun: its first part is in an earlier segment.
+    pub(super) begun: bool,
 }
 
 impl Positions {
@@ -152,7 +154,7 @@ impl Positions {
         let mut words = Words::default();
         words.put(self.input.len() as u64).all(self.input.iter().copied());
         let (epoch, number) = self.checkpoint.map_or((0, 0), |(epoch, number)| (epoch, number + 1));
-        words.all([epoch, number, self.det.len() as u64]);
+        words.all([epoch, number, self.begun.into(), self.det.len() as u64]);
         for reached in &self.det {
             words.put(reached.epoch).all(reached.cores.iter().copied());
         }
@@ -163,13 +165,14 @@ impl Positions {
         let mut words = Reading(bytes);
         let cores = words.cores()?;
         let input = (0..cores).map(|_| words.take()).collect::<Option<_>>()?;
-        let [epoch, number, epochs] = words.array()?;
+        let [epoch, number, begun, epochs] = words.array()?;
         let mut det = Vec::new();
         for _ in 0..epochs {
             let epoch = words.take()?;
             det.push(Reached { epoch, cores: (0..cores).map(|_| words.take()).collect::<Option<_>>()? });
         }
-        Some(Positions { input, det, checkpoint: number.checked_sub(1).map(|number| (epoch, number)) })
+        let checkpoint = number.checked_sub(1).map(|number| (epoch, number));
+        Some(Positions { input, det, checkpoint, begun: begun != 0 })
     }
 }
 

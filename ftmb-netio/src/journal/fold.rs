@@ -30,7 +30,8 @@ pub(super) struct Fold {
     /// None before the first segment's start.
     pub(super) positions: Option<Positions>,
     pub(super) facts: Option<Facts>,
-    partial: Option<Arrived>,
+    /// A checkpoint of which parts are missing, and the bytes that are there.
+    partial: Option<(Arrived, u64)>,
     /// Whether the bytes of checkpoints are kept; without, only their ends are noted.
     keeps_bytes: bool,
 }
@@ -132,24 +133,24 @@ impl Fold {
         };
         let number = u64::from_le_bytes(*number);
         if record.from == 0 {
-            self.partial = Some(Arrived { epoch: record.epoch, number, bytes: Vec::new() });
+            self.partial = Some((Arrived { epoch: record.epoch, number, bytes: Vec::new() }, 0));
         }
-        let Some(partial) = self.partial.as_mut().filter(|part| (part.epoch, part.number) == (record.epoch, number))
-        else {
-            return flaw("the first part of a checkpoint", record.from);
+        let next = |part: &(Arrived, u64)| (part.0.epoch, part.0.number, part.1) == (record.epoch, number, record.from);
+        let Some((partial, have)) = self.partial.as_mut().filter(|part| next(part)) else {
+            // It began before what is read; whoever needs it reads from there.
+            self.partial = None;
+            return Ok(None);
         };
-        if record.from != partial.bytes.len() as u64 && self.keeps_bytes {
-            return flaw("the next part of a checkpoint", record.from);
-        }
         if self.keeps_bytes {
             partial.bytes.extend_from_slice(bytes);
         }
-        if record.from.checked_add(bytes.len() as u64) != Some(record.whole) {
+        *have = have.checked_add(bytes.len() as u64).unwrap_or(u64::MAX);
+        if *have != record.whole {
             return Ok(None);
         }
         if let Some(positions) = &mut self.positions {
             positions.checkpoint = Some((record.epoch, number));
         }
-        Ok(self.partial.take())
+        Ok(self.partial.take().map(|(arrived, _)| arrived))
     }
 }

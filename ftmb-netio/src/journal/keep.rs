@@ -160,11 +160,11 @@ fn reaches_back(start: &Positions, summary: &Summary) -> bool {
         std::cmp::Ordering::Equal => reached.cores.iter().zip(&summary.cores).all(|(&at, point)| at <= point.det_pos),
         std::cmp::Ordering::Greater => reached.cores.iter().all(|&at| at == 0),
     });
-    inputs && dets && start.checkpoint.is_none_or(|(_, number)| number <= summary.number)
+    inputs && dets && !start.begun && start.checkpoint.is_none_or(|(_, number)| number <= summary.number)
 }
 
 /// The positions that a segment begins with; `None` if its first batch is not there.
-fn start(run: &Run, path: &std::path::Path) -> Result<Option<Positions>, JournalError> {
+fn start(run: &Run, path: &Path) -> Result<Option<Positions>, JournalError> {
     let mut buffer = Vec::new();
     if super::reader::first_into(path, run.id, &mut buffer)?.is_none() {
         return Ok(None);

@@ -93,6 +93,26 @@ pub struct Journaled<'a> {
 }
 
 /// The gateway's end of a journal. Dropped, its thread ends as it would if the process were killed.
+///
+/// ```
+/// use ftmb_netio::group_dir::{GroupLogs, LogSizes};
+/// use ftmb_netio::group_record::{Birth, GroupRecord};
+/// use ftmb_netio::journal::{Journal, JournalConfig, Journaled, check};
+/// use ftmb_netio::output_logger::OutputLogger;
+/// let dir = tempfile::tempdir()?;
+/// let record = GroupRecord::anonymous(Birth::now(1, 0))?;
+/// let logs = GroupLogs::anonymous(1, LogSizes::smallest(), 7)?;
+/// let (image, stage) = (dir.path().join("image"), dir.path().join("stage"));
+/// let group =
+///     Journaled { record: &record, logs: &logs, image: &image, stage: &stage, config: b"[group]", base: None };
+/// let config = JournalConfig::new(dir.path().join("journal"));
+/// let mut journal = Journal::open(&config, &group)?;
+/// let ol = OutputLogger::new(record.clone(), logs.clone(), journal.holder(), None)?;
+/// journal.look(&ol)?;
+/// journal.finish(true);
+/// assert_eq!(check(&config.directory)?[0].committed, None, "nothing had happened yet");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 pub struct Journal {
     shared: Arc<Shared>,
@@ -146,8 +166,12 @@ impl Journal {
             }
             (None, Some(base)) => (Mode::Beginning(base.clone()), None, Positions::default()),
         };
-        // What left while a journal was suspended did not wait; otherwise everything goes on to.
+        // What left while a journal was suspended did not wait; otherwise nothing has left that is not on the disk.
         let strict = !run::suspended(&config.directory).exists();
+        if matches!(mode, Mode::Running) {
+            // What an earlier life of the journal left; whoever went on from that has said so.
+            let _ = std::fs::remove_file(run::suspended(&config.directory));
+        }
         let shared = Shared::new(config.durability, record.clone(), mode, strict, durable)?;
         let writer = Writer {
             shared: Arc::clone(&shared),

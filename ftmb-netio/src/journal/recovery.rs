@@ -51,7 +51,7 @@ impl Recovery {
     /// use ftmb_netio::journal::Recovery;
     /// let dir = tempfile::tempdir()?;
     /// assert!(Recovery::find(dir.path())?.is_none());
-    /// # Ok::<(), ftmb_netio::journal::JournalError>(())
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     ///
     /// # Errors
@@ -403,7 +403,7 @@ struct Kept {
 /// ```
 /// let dir = tempfile::tempdir()?;
 /// assert_eq!(ftmb_netio::journal::check(dir.path())?.len(), 0);
-/// # Ok::<(), ftmb_netio::journal::JournalError>(())
+/// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 ///
 /// # Errors

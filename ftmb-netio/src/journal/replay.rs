@@ -52,7 +52,7 @@ impl Replay {
     /// ```
     /// let dir = tempfile::tempdir()?;
     /// assert!(ftmb_netio::journal::Replay::open(dir.path(), None)?.is_none());
-    /// # Ok::<(), ftmb_netio::journal::JournalError>(())
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     ///
     /// # Errors

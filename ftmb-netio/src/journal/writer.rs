@@ -91,7 +91,8 @@ impl Running {
         if self.filling.is_empty() {
             self.begins = self.place.is_none_or(|(offset, end)| offset + BUFFER as u64 > end) || disk.has_better();
             if self.begins {
-                let start = self.gatherer.positions.to_bytes();
+                let begun = self.partial.as_ref().is_some_and(|&(_, at)| at > 0);
+                let start = Positions { begun, ..self.gatherer.positions.clone() }.to_bytes();
                 let buffer = disk.buffer(self.which);
                 let record = Record { bytes: &start, ..Record::of(Kind::Start) };
                 assert!(self.filling.add(buffer, &record), "an empty buffer has room for a start");
@@ -131,8 +132,7 @@ impl Running {
     }
 
     /// Whether the batch that is being filled holds something that must be written.
-    fn has_news(&self, disk: &mut dyn Disk) -> bool {
-        let _ = disk;
+    fn has_news(&self) -> bool {
         let only_start = HEAD + RECORD + self.gatherer.positions.to_bytes().len();
         let empty = self.filling.is_empty() || self.begins && self.filling.len() <= only_start;
         !empty || self.gatherer.has_facts()
@@ -261,7 +261,7 @@ impl Writer {
         let finish = shared.state().finish;
         let hurry =
             finish || config.durability == Durability::Sync || running.filling.len() > BUFFER / 2 || !running.usable;
-        let news = running.has_news(&mut **disk);
+        let news = running.has_news();
         if finish && !running.ended && !news {
             // The last word: facts as they are now, everything before them is written.
             running.ended = true;
@@ -355,7 +355,8 @@ impl Writer {
             det.push(Reached { epoch: from.epoch, cores: epoch.cores.iter().map(|cut| cut.start_det).collect() });
         }
         let input = base.cores.iter().map(|point| point.in_pos).collect();
-        let positions = Positions { input, det, checkpoint: Some((base.epoch, base.number)) };
+        let checkpoint = Some((base.epoch, base.number));
+        let positions = Positions { input, det, checkpoint, begun: false };
         let generation = self.shared.state().generation;
         let gatherer = Gatherer::new(self.record.clone(), self.logs.clone(), positions, generation);
         self.running = Some(Running::new(run, gatherer, 1, 1, false));

@@ -68,6 +68,7 @@ fn facts_positions_and_birth_are_read_back() {
         input: vec![1, 2],
         det: vec![Reached { epoch: 4, cores: vec![5, 6] }, Reached { epoch: 5, cores: vec![0, 1] }],
         checkpoint: Some((4, 0)),
+        begun: true,
     };
     assert_eq!(Positions::parse(&positions.to_bytes()), Some(positions));
     let origin = Origin {

@@ -9,9 +9,10 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
 use std::time::{Duration, Instant};
 
-use ftmb_runtime::checkpoint::{Delta, DeltaHead, Image};
+use ftmb_runtime::checkpoint::{Delta, DeltaBuilder, DeltaHead, Image};
 use ftmb_runtime::determinant::Word;
 use ftmb_runtime::frame::{InHeader, KIND_PACKET};
+use ftmb_runtime::state::{Piece, encode_piece};
 use tempfile::TempDir;
 use zerocopy::IntoBytes;
 
@@ -83,6 +84,8 @@ struct Scene {
     group: Group,
     master: Master,
     inputs: u64,
+    /// Bytes that a checkpoint has beyond what it must.
+    bulk: usize,
 }
 
 impl Scene {
@@ -101,7 +104,7 @@ impl Scene {
         let mut group = Group { record, logs, hidden: Hidden::default(), ol, sink: Sink::default() };
         group.take_over();
         let master = Master::of(&group);
-        let mut scene = Scene { dir, config, will, journal: Some(journal), group, master, inputs: 0 };
+        let mut scene = Scene { dir, config, will, journal: Some(journal), group, master, inputs: 0, bulk: 0 };
         scene.group.record.set_variables(crate::output_logger::tests::VARIABLES as usize);
         scene.checkpoint(&[]);
         scene
@@ -172,6 +175,17 @@ impl Scene {
 
     fn stage(&mut self, counts: &[(u32, u32, u32)]) -> (Delta, DeltaHead) {
         let delta = self.master.checkpoint(&self.group, counts);
+        let mut builder = DeltaBuilder::new(delta.summary().clone());
+        delta.counts().for_each(|count| builder.count(count.id, count.acq, count.base));
+        let value = vec![self.inputs as u8; self.bulk];
+        let put = |out: &mut Vec<u8>| {
+            if !value.is_empty() {
+                encode_piece(out, Piece::Put { key: b"bulk", value: &value });
+            }
+            Ok::<_, std::convert::Infallible>(())
+        };
+        builder.variable(1, put).unwrap();
+        let delta = builder.finish();
         let summary = delta.summary();
         let path = self.dir.path().join(format!("stage/{}-{}", summary.epoch, summary.number));
         std::fs::write(&path, delta.to_bytes()).unwrap();

@@ -227,6 +227,35 @@ proptest! {
 }
 
 #[test]
+fn a_checkpoint_that_is_longer_than_a_segment_comes_back_also_if_a_gateway_dies_within_it() {
+    let mut scene = Scene::new(1, |config| {
+        config.durability = Durability::Sync;
+        config.segment = 1 << 20;
+        config.keep = 0;
+    });
+    for turn in 0..4_u32 {
+        scene.packet(0, Word::write(0, turn));
+        scene.wait("the output", |scene| scene.left() == turn as usize + 1);
+        scene.bulk = 3 << 20;
+        if turn == 2 {
+            // The gateway that was to write it dies: the next one writes it again, from its beginning.
+            let (_, head) = scene.stage(&[(0, turn + 1, turn + 1)]);
+            let before = scene.journal().shared.state().figures.batches;
+            scene.wait("a part of it", |scene| {
+                assert!(!scene.group.ol.covers(&head), "it takes several batches");
+                scene.journal().shared.state().figures.batches >= before + 2
+            });
+            scene.restart();
+        }
+        scene.checkpoint(&[(0, turn + 1, turn + 1)]);
+        scene.settle();
+        let recovery = scene.recovery();
+        let (_place, record, _) = rebuilt(&recovery);
+        assert_eq!(record.committed(), Some(u64::from(turn) + 1));
+    }
+}
+
+#[test]
 fn a_segment_is_described_record_by_record_up_to_where_it_ends() {
     let (_, whole) = journal();
     let texts: Vec<_> = segments(whole).iter().map(|path| describe(path, u64::MAX).unwrap()).collect();
