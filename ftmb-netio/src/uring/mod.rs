@@ -11,6 +11,8 @@
 mod buffers;
 mod choice;
 mod file;
+mod message_door;
+mod message_files;
 mod message_plain;
 mod message_ring;
 mod messages;
