@@ -4,12 +4,14 @@
 
 use std::ffi::OsString;
 use std::fs::File;
+use std::net::SocketAddr;
 use std::os::fd::BorrowedFd;
 use std::str::FromStr;
 use std::sync::Once;
 
 use thiserror::Error;
 
+use super::address::Address;
 use super::file::{EngineKind, FileIo};
 use super::message_door::Door;
 use super::message_files::PlainFrames;
@@ -101,7 +103,36 @@ impl EngineChoice {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn open_messages(self, fd: BorrowedFd<'_>, shape: Shape) -> Result<Box<dyn Messages>, EngineError> {
-        self.choose(fd, Door::socket(shape), || Ok(Box::new(PlainMessages::open(fd, shape)?)))
+        self.choose(fd, Door::socket(shape, None), || Ok(Box::new(PlainMessages::open(fd, shape, None)?)))
+    }
+
+    /// An engine for the datagrams of a socket that is connected to nobody and must not block: they come from anybody, and go to `to`.
+    ///
+    /// # Errors
+    /// As [`EngineChoice::open_messages`].
+    ///
+    /// ```
+    /// use ftmb_netio::uring::{EngineChoice, Shape};
+    /// use std::net::UdpSocket;
+    /// use std::os::fd::AsFd;
+    ///
+    /// let (here, there) = (UdpSocket::bind("127.0.0.1:0")?, UdpSocket::bind("127.0.0.1:0")?);
+    /// here.set_nonblocking(true)?;
+    /// let shape = Shape { name: 0, control: 0, payload: 1500 };
+    /// let mut engine = EngineChoice::Auto.open_datagrams(here.as_fd(), shape, there.local_addr()?)?;
+    /// engine.push(b"hel", b"lo")?;
+    /// engine.flush()?;
+    /// assert_eq!(there.recv_from(&mut [0; 10])?, (5, here.local_addr()?));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn open_datagrams(
+        self,
+        fd: BorrowedFd<'_>,
+        shape: Shape,
+        to: SocketAddr,
+    ) -> Result<Box<dyn Messages>, EngineError> {
+        let to = Some(Address::from(to));
+        self.choose(fd, Door::socket(shape, to), || Ok(Box::new(PlainMessages::open(fd, shape, to)?)))
     }
 
     /// An engine for the messages of a character device that hands over one with each `read` and takes one with each `write`, such

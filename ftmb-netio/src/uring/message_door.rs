@@ -1,6 +1,7 @@
 //! The requests by which messages pass a descriptor on io_uring: those of a socket, or those of a character device.
 //!
-//! Invariant: nothing waits: a send is complete when it has been submitted, and a receive waits in the kernel by polling.
+//! Invariant: a send is complete when it has been submitted (a socket is told not to wait, a tap device takes a frame or drops it),
+//! and a receive waits in the kernel by polling.
 //!
 //! ```text
 //! a buffer filled by a socket:    |payload length, flags ... 16|name|control|payload ...|      struct io_uring_recvmsg_out first
@@ -12,6 +13,7 @@ use std::os::fd::BorrowedFd;
 use io_uring::types::Fixed;
 use io_uring::{IoUring, Probe, opcode, squeue};
 
+use super::address::Address;
 use super::message_files::write_now;
 use super::message_plain::send_now;
 use super::messages::{Message, Sends, Shape};
@@ -27,6 +29,8 @@ pub(super) enum Door {
         shape: Shape,
         /// Tells the kernel the shape; without pointers.
         header: Box<libc::msghdr>,
+        /// Where messages go, if the socket is connected to nobody.
+        to: Option<Box<Address>>,
     },
     /// By `read` and `write`; the longest message, and one byte, so that a longer one is noticed.
     Device { room: usize },
@@ -36,12 +40,12 @@ pub(super) enum Door {
 unsafe impl Send for Door {}
 
 impl Door {
-    pub(super) fn socket(shape: Shape) -> Door {
+    pub(super) fn socket(shape: Shape, to: Option<Address>) -> Door {
         // SAFETY: a message header of zeroes is one without name, data and control data.
         let mut header: Box<libc::msghdr> = Box::new(unsafe { std::mem::zeroed() });
         header.msg_namelen = shape.name as _;
         header.msg_controllen = shape.control as _;
-        Door::Socket { shape, header }
+        Door::Socket { shape, header, to: to.map(Box::new) }
     }
 
     pub(super) fn device(payload: usize) -> Door {
@@ -79,12 +83,15 @@ impl Door {
         }
     }
 
-    /// The request to send a message. It points to the message.
+    /// The request to send a message. It points to the message, and to what belongs to this door.
     pub(super) fn send(&self, message: &[u8]) -> squeue::Entry {
         let (start, length) = (message.as_ptr(), message.len() as u32);
         match self {
-            Door::Socket { .. } => {
-                opcode::Send::new(Fixed(0), start, length).flags(libc::MSG_DONTWAIT | libc::MSG_NOSIGNAL).build()
+            Door::Socket { to, .. } => {
+                let to = to.as_ref().map_or(&[][..], |to| to.as_bytes());
+                let send = opcode::Send::new(Fixed(0), start, length).flags(libc::MSG_DONTWAIT | libc::MSG_NOSIGNAL);
+                let name = if to.is_empty() { std::ptr::null() } else { to.as_ptr().cast() };
+                send.dest_addr(name).dest_addr_len(to.len() as _).build()
             }
             Door::Device { .. } => opcode::Write::new(Fixed(0), start, length).offset(u64::MAX).build(),
         }
@@ -93,7 +100,7 @@ impl Door {
     /// Sends a long message from where it lies, at once, by a system call of its own.
     pub(super) fn send_now(&self, fd: BorrowedFd<'_>, head: &[u8], body: &[u8], sends: &mut Sends) {
         match self {
-            Door::Socket { .. } => send_now(fd, head, body, sends),
+            Door::Socket { to, .. } => send_now(fd, to.as_deref(), head, body, sends),
             Door::Device { .. } => write_now(fd, head, body, sends),
         }
     }
@@ -102,7 +109,9 @@ impl Door {
     pub(super) fn parse<'a>(&self, bytes: &'a mut [u8]) -> Option<Message<'a>> {
         match self {
             Door::Socket { shape, .. } => parse(bytes, *shape),
-            Door::Device { room } => Some(Message { name: &[], control: &[], truncated: bytes.len() == *room, payload: bytes }),
+            Door::Device { room } => {
+                Some(Message { name: &[], control: &[], truncated: bytes.len() == *room, payload: bytes })
+            }
         }
     }
 }

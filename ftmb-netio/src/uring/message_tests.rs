@@ -15,15 +15,12 @@ const SHAPE: Shape = Shape { name: 0, control: 0, payload: 9000 };
 
 fn engines() -> Vec<fn(&UnixDatagram) -> Box<dyn Messages>> {
     let mut engines: Vec<fn(&UnixDatagram) -> Box<dyn Messages>> =
-        vec![|socket| Box::new(PlainMessages::open(socket.as_fd(), SHAPE).unwrap())];
-    // A socket of datagrams can also be read and written like a device.
+        vec![|socket| Box::new(PlainMessages::open(socket.as_fd(), SHAPE, None).unwrap())];
+    // A socket of datagrams can also be read and written like a device; on io_uring only devices can be read that way.
     engines.push(|socket| Box::new(PlainFrames::open(socket.as_fd(), SHAPE.payload).unwrap()));
     let (here, _there) = pair();
-    if MessageRing::open(here.as_fd(), Door::socket(SHAPE)).is_ok() {
-        engines.push(|socket| Box::new(MessageRing::open(socket.as_fd(), Door::socket(SHAPE)).unwrap()));
-    }
-    if MessageRing::open(here.as_fd(), Door::device(SHAPE.payload)).is_ok() {
-        engines.push(|socket| Box::new(MessageRing::open(socket.as_fd(), Door::device(SHAPE.payload)).unwrap()));
+    if MessageRing::open(here.as_fd(), Door::socket(SHAPE, None)).is_ok() {
+        engines.push(|socket| Box::new(MessageRing::open(socket.as_fd(), Door::socket(SHAPE, None)).unwrap()));
     }
     engines
 }

@@ -78,8 +78,7 @@ impl Sends {
         let count = match reason {
             Errno::AGAIN | Errno::NOBUFS | Errno::INTR | Errno::NOMEM | Errno::CANCELED if !last_try => return false,
             // A socket says once to whoever comes next that its interface was down, also when that is long over.
-            // Likewise, that nobody took an earlier datagram.
-            Errno::NETDOWN | Errno::CONNREFUSED | Errno::HOSTUNREACH if tried == 1 => return false,
+            Errno::NETDOWN if tried == 1 => return false,
             Errno::AGAIN | Errno::NOBUFS | Errno::INTR | Errno::NOMEM | Errno::CANCELED => &mut self.queue_full,
             // A tap interface that is down calls it an error of input and output; one that is gone, a bad state.
             Errno::IO | Errno::BADFD => &mut self.link_down,
