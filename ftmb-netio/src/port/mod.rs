@@ -13,10 +13,15 @@
 mod complaint;
 pub mod device;
 mod error;
+mod frame;
 pub mod memory;
 pub mod pcap;
 mod spec;
 mod statistics;
+mod tally;
+pub mod tap;
+pub mod udp;
+mod wire;
 
 use std::fmt::Debug;
 use std::os::fd::BorrowedFd;
