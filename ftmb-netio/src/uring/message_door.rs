@@ -78,8 +78,10 @@ impl Door {
     pub(super) fn receive(&self) -> squeue::Entry {
         match self {
             Door::Socket { header, .. } => opcode::RecvMsgMulti::new(Fixed(0), &raw const **header, 0).build(),
-            // A length of 0: that of the buffer.
-            Door::Device { .. } => opcode::ReadMulti::new(Fixed(0), 0, 0).offset(u64::MAX).build(),
+            // A length of 0: that of the buffer. The flag is that of `Fixed`, which version 0.7 of the crate forgets here.
+            Door::Device { .. } => {
+                opcode::ReadMulti::new(Fixed(0), 0, 0).offset(u64::MAX).build().flags(squeue::Flags::FIXED_FILE)
+            }
         }
     }
 

@@ -43,7 +43,7 @@ const PATIENCE: Duration = Duration::from_secs(2);
 /// use ftmb_runtime::offload::Offload;
 /// use ftmb_runtime::packet::PortId;
 ///
-/// let (here, there) = ("127.0.0.1:47891".parse()?, "127.0.0.1:47892".parse()?);
+/// let (here, there) = ("127.47.89.1:4789".parse()?, "127.47.89.2:4789".parse()?);
 /// let mut one = UdpPort::open(PortId(0), &UdpSpec::new(here, there)?, EngineChoice::Auto)?;
 /// let mut other = UdpPort::open(PortId(0), &UdpSpec::new(there, here)?, EngineChoice::Auto)?;
 /// let (offload, bytes) = (Offload::default(), &[7; 60]);
