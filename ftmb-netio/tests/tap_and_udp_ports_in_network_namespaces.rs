@@ -45,10 +45,9 @@ struct Passed {
 fn forward(mut ports: [Box<dyn Port>; 2], stop: &AtomicBool) -> [Passed; 2] {
     let mut passed = [Passed::default(); 2];
     while !stop.load(Ordering::Relaxed) {
-        for way in 0..2 {
+        for (way, count) in passed.iter_mut().enumerate() {
             let [one, other] = &mut ports;
             let (from, to) = if way == 0 { (one, other) } else { (other, one) };
-            let count = &mut passed[way];
             from.receive(0, 64, &mut |frame: Received<'_>| {
                 count.frames += 1;
                 count.longest = count.longest.max(frame.bytes.len());
