@@ -6,6 +6,11 @@
 //!
 //! What is not taken is lost ([`Port::keeps`] is false), and `source` merely counts, on behind what was stamped after a restart.
 //! An interface may go down and come up again; one that is deleted ends the port.
+//!
+//! Why not a `TPACKET_V3` ring: the kernel hands over its blocks when they are full, or after a millisecond, and that is what a ping
+//! through it takes (0.8 ms at best, against 0.02 ms with a socket that is read), while it forwards at most a quarter more frames of
+//! 64 bytes (0.79 against 0.64 million per second and core on a quiet machine). A ring that hands over single frames (`TPACKET_V2`) would
+//! need room for 64 KiB for each of them.
 
 mod open;
 
