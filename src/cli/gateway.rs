@@ -14,6 +14,8 @@ use ftmb_netio::group_record::{GroupRecord, Role};
 use ftmb_netio::port::device::DevicePort;
 use ftmb_netio::port::memory::MemoryPort;
 use ftmb_netio::port::pcap::{OutputMode, PcapOptions, PcapPort};
+use ftmb_netio::port::tap::TapPort;
+use ftmb_netio::port::udp::UdpPort;
 use ftmb_netio::port::{PortKind, PortSpec};
 use ftmb_netio::supervisor::{Factory, Launch};
 use ftmb_netio::uring::EngineChoice;
@@ -66,6 +68,14 @@ fn ports(dir: &GroupDir, record: &GroupRecord, config: &Config) -> Result<PortSe
             }
             PortKind::Device(device) => {
                 let port = DevicePort::open(id, device, EngineChoice::Auto).map_err(ftmb_netio::Error::from)?;
+                ports.add(vec![id], Box::new(port))?;
+            }
+            PortKind::Tap(tap) => {
+                let port = TapPort::open(id, tap, EngineChoice::Auto).map_err(ftmb_netio::Error::from)?;
+                ports.add(vec![id], Box::new(port))?;
+            }
+            PortKind::Udp(udp) => {
+                let port = UdpPort::open(id, udp, EngineChoice::Auto).map_err(ftmb_netio::Error::from)?;
                 ports.add(vec![id], Box::new(port))?;
             }
             _ => in_memory.push(id),

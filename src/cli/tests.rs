@@ -39,7 +39,7 @@ fn every_command_is_understood() {
 #[test]
 fn mistakes_are_named() {
     assert!(refused("nat up --port inside").contains("has no name"));
-    assert!(refused("nat up --port inside=tap:t0").contains("no port of kind `tap` yet"));
+    assert!(refused("nat up --port inside=tap:").contains("names no interface"));
     assert!(refused("nat up --standby hot").contains("[possible values: passive, none]"));
     assert!(refused("nat demo --kill parent").contains("master, standby, both, gateway, all"));
     assert!(refused("nat demo --rate fast").contains("packets per second"));

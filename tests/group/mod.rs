@@ -51,7 +51,13 @@ pub(crate) fn example(name: &str) -> PathBuf {
 /// A place for one group at a time: tests of one file that ran at once would only slow each other down.
 pub(crate) struct Place {
     dir: TempDir,
-    _alone: MutexGuard<'static, ()>,
+    _alone: Option<MutexGuard<'static, ()>>,
+}
+
+fn private() -> TempDir {
+    let mut private = tempfile::Builder::new();
+    private.prefix("ftmb-test-").permissions(Permissions::from_mode(0o700));
+    private.tempdir_in("/dev/shm").expect("/dev/shm can be written")
 }
 
 impl Place {
@@ -64,10 +70,12 @@ impl Place {
             return None;
         }
         let alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut private = tempfile::Builder::new();
-        private.prefix("ftmb-test-").permissions(Permissions::from_mode(0o700));
-        let dir = private.tempdir_in(shared).expect("/dev/shm can be written");
-        Some(Place { dir, _alone: alone })
+        Some(Place { dir: private(), _alone: Some(alone) })
+    }
+
+    /// A place for one more group, beside this one.
+    pub(crate) fn beside(&self) -> Place {
+        Place { dir: private(), _alone: None }
     }
 
     /// Where groups live, and room for files.

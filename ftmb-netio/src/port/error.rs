@@ -5,6 +5,7 @@
 
 use std::fmt;
 use std::io;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use ftmb_runtime::log::LogError;
@@ -232,6 +233,58 @@ pub enum PortError {
     InterfaceGone {
         /// Its name.
         interface: String,
+    },
+    /// This kernel, or this container, has no tap interfaces.
+    #[error(
+        "cannot make the tap interface {interface}: there is no /dev/net/tun (`modprobe tun`; docker: --device /dev/net/tun)"
+    )]
+    NoTaps {
+        /// The interface.
+        interface: String,
+        /// What the operating system said.
+        #[source]
+        source: io::Error,
+    },
+    /// An interface of this name exists, and cannot be attached to as a tap interface with one queue.
+    #[error(
+        "interface {interface} exists and is no tap interface with a single queue: choose another name, or delete it \
+         (`ip link delete {interface}`)"
+    )]
+    NotATap {
+        /// The interface.
+        interface: String,
+    },
+    /// Another process is attached to this tap interface.
+    #[error("the tap interface {interface} is used by another process, and has room for one")]
+    InterfaceInUse {
+        /// The interface.
+        interface: String,
+    },
+    /// Another socket is bound to the address of a tunnel.
+    #[error(
+        "the UDP address {local} is used by somebody else (`ss -lunp` shows who; a `vxlan` interface of the kernel does not \
+         show there)"
+    )]
+    AddressInUse {
+        /// The address.
+        local: SocketAddr,
+    },
+    /// This host does not have the address of a tunnel.
+    #[error("this host does not have the address {local} (`ip addr` shows those that it has)")]
+    NoAddress {
+        /// The address.
+        local: SocketAddr,
+    },
+    /// The operating system refuses an operation on a tunnel.
+    #[error("cannot {doing} the tunnel {local}")]
+    Tunnel {
+        /// The address of its end here.
+        local: SocketAddr,
+        /// What was tried.
+        doing: &'static str,
+        /// What the operating system said.
+        #[source]
+        source: io::Error,
     },
     /// The operating system refuses an operation on an interface.
     #[error("cannot {doing} {interface}")]

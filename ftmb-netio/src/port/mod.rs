@@ -13,10 +13,15 @@
 mod complaint;
 pub mod device;
 mod error;
+mod frame;
 pub mod memory;
 pub mod pcap;
 mod spec;
 mod statistics;
+mod tally;
+pub mod tap;
+pub mod udp;
+mod wire;
 
 use std::fmt::Debug;
 use std::os::fd::BorrowedFd;
@@ -25,7 +30,7 @@ use ftmb_runtime::offload::Offload;
 use ftmb_runtime::packet::PortId;
 
 pub use error::{PortError, Truncated};
-pub use spec::{DeviceSpec, KINDS, Pace, PcapSpec, PortKind, PortSpec, SpecError};
+pub use spec::{DeviceSpec, KINDS, Pace, PcapSpec, PortKind, PortSpec, SpecError, TapSpec, UdpSpec};
 pub use statistics::{PortStat, PortStatistics};
 
 /// The longest frame that a port hands in, in bytes: a segmentation-offload frame of 64 KiB with its headers and tags.

@@ -30,13 +30,29 @@ pub enum PortStat {
     Malformed = 7,
     /// Frames that the kernel refused to send for another reason.
     Refused = 8,
+    /// What came in by a tunnel for another network than the port's.
+    OtherNetwork = 9,
+    /// What came in by a tunnel from another host than its other end.
+    Stranger = 10,
 }
 
 impl PortStat {
     /// All figures, in the order of their numbers.
-    pub const ALL: [PortStat; 9] = {
+    pub const ALL: [PortStat; 11] = {
         use PortStat::*;
-        [Received, Sent, DroppedByKernel, LinkDown, QueueFull, TooLong, Unfinished, Malformed, Refused]
+        [
+            Received,
+            Sent,
+            DroppedByKernel,
+            LinkDown,
+            QueueFull,
+            TooLong,
+            Unfinished,
+            Malformed,
+            Refused,
+            OtherNetwork,
+            Stranger,
+        ]
     };
 
     /// Its name in reports.
@@ -51,6 +67,8 @@ impl PortStat {
             PortStat::Unfinished => "unfinished",
             PortStat::Malformed => "malformed",
             PortStat::Refused => "refused",
+            PortStat::OtherNetwork => "other_network",
+            PortStat::Stranger => "stranger",
         }
     }
 }

@@ -4,13 +4,17 @@
 
 use std::ffi::OsString;
 use std::fs::File;
+use std::net::SocketAddr;
 use std::os::fd::BorrowedFd;
 use std::str::FromStr;
 use std::sync::Once;
 
 use thiserror::Error;
 
+use super::address::Address;
 use super::file::{EngineKind, FileIo};
+use super::message_door::Door;
+use super::message_files::PlainFrames;
 use super::message_plain::PlainMessages;
 use super::message_ring::MessageRing;
 use super::messages::{Messages, Shape};
@@ -99,12 +103,71 @@ impl EngineChoice {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn open_messages(self, fd: BorrowedFd<'_>, shape: Shape) -> Result<Box<dyn Messages>, EngineError> {
+        self.choose(fd, Door::socket(shape, None), || Ok(Box::new(PlainMessages::open(fd, shape, None)?)))
+    }
+
+    /// An engine for the datagrams of a socket that is connected to nobody and must not block: they come from anybody, and go to `to`.
+    ///
+    /// # Errors
+    /// As [`EngineChoice::open_messages`].
+    ///
+    /// ```
+    /// use ftmb_netio::uring::{EngineChoice, Shape};
+    /// use std::net::UdpSocket;
+    /// use std::os::fd::AsFd;
+    ///
+    /// let (here, there) = (UdpSocket::bind("127.0.0.1:0")?, UdpSocket::bind("127.0.0.1:0")?);
+    /// here.set_nonblocking(true)?;
+    /// let shape = Shape { name: 0, control: 0, payload: 1500 };
+    /// let mut engine = EngineChoice::Auto.open_datagrams(here.as_fd(), shape, there.local_addr()?)?;
+    /// engine.push(b"hel", b"lo")?;
+    /// engine.flush()?;
+    /// assert_eq!(there.recv_from(&mut [0; 10])?, (5, here.local_addr()?));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn open_datagrams(
+        self,
+        fd: BorrowedFd<'_>,
+        shape: Shape,
+        to: SocketAddr,
+    ) -> Result<Box<dyn Messages>, EngineError> {
+        let to = Some(Address::from(to));
+        self.choose(fd, Door::socket(shape, to), || Ok(Box::new(PlainMessages::open(fd, shape, to)?)))
+    }
+
+    /// An engine for the messages of a character device that hands over one with each `read` and takes one with each `write`, such
+    /// as a tap interface; it must not block. No message is longer than `payload` bytes.
+    ///
+    /// # Errors
+    /// As [`EngineChoice::open_messages`].
+    ///
+    /// ```
+    /// use ftmb_netio::uring::{EngineChoice, EngineKind};
+    /// use std::os::fd::AsFd;
+    ///
+    /// // What can be read and written like that without privileges: the two ends of a pair of sockets.
+    /// let (here, there) = std::os::unix::net::UnixDatagram::pair()?;
+    /// here.set_nonblocking(true)?;
+    /// let mut engine = EngineChoice::Plain.open_device(here.as_fd(), 1500)?;
+    /// engine.push(b"hel", b"lo")?;
+    /// assert_eq!((there.recv(&mut [0; 10])?, engine.sends().sent), (5, 1));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn open_device(self, fd: BorrowedFd<'_>, payload: usize) -> Result<Box<dyn Messages>, EngineError> {
+        self.choose(fd, Door::device(payload), || Ok(Box::new(PlainFrames::open(fd, payload)?)))
+    }
+
+    fn choose(
+        self,
+        fd: BorrowedFd<'_>,
+        door: Door,
+        plain: impl FnOnce() -> Result<Box<dyn Messages>, EngineError>,
+    ) -> Result<Box<dyn Messages>, EngineError> {
         let (choice, reason) = self.resolve(EngineChoice::SOCKET_VARIABLE, std::env::var_os)?;
-        let plain = || -> Result<Box<dyn Messages>, EngineError> { Ok(Box::new(PlainMessages::open(fd, shape)?)) };
         let (engine, reason): (Box<dyn Messages>, _) = match choice {
             EngineChoice::Plain => (plain()?, reason),
-            EngineChoice::Uring => (Box::new(MessageRing::open(fd, shape)?), reason),
-            EngineChoice::Auto => match MessageRing::open(fd, shape) {
+            EngineChoice::Uring => (Box::new(MessageRing::open(fd, door)?), reason),
+            EngineChoice::Auto => match MessageRing::open(fd, door) {
                 Ok(ring) => (Box::new(ring), "the probe passed".to_owned()),
                 Err(reason) => (plain()?, reason.to_string()),
             },

@@ -10,6 +10,7 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 
+use super::address::Address;
 use super::file::EngineKind;
 use super::messages::{Message, Messages, SLOT, SLOTS, Sends, Shape, TRIES};
 use super::slots::Slots;
@@ -21,6 +22,8 @@ const BATCH: usize = 64;
 pub(super) struct PlainMessages {
     fd: OwnedFd,
     shape: Shape,
+    /// Where messages go, if the socket is connected to nobody.
+    to: Option<Address>,
     /// [`BATCH`] times name, control data and payload.
     bytes: Box<[u8]>,
     headers: Box<[libc::mmsghdr; BATCH]>,
@@ -40,11 +43,12 @@ impl fmt::Debug for PlainMessages {
 }
 
 impl PlainMessages {
-    pub(super) fn open(fd: BorrowedFd<'_>, shape: Shape) -> io::Result<PlainMessages> {
+    pub(super) fn open(fd: BorrowedFd<'_>, shape: Shape, to: Option<Address>) -> io::Result<PlainMessages> {
         let length = BATCH * (shape.name + shape.control + shape.payload);
         Ok(PlainMessages {
             fd: fd.try_clone_to_owned()?,
             shape,
+            to,
             bytes: vec![0; length].into_boxed_slice(),
             // SAFETY: headers of zeroes are valid: no name, no data, no control data.
             headers: Box::new(unsafe { std::mem::zeroed() }),
@@ -89,9 +93,10 @@ impl PlainMessages {
             *vector = libc::iovec { iov_base: message.as_ptr().cast_mut().cast(), iov_len: message.len() };
             header.msg_hdr.msg_iov = &raw mut *vector;
             header.msg_hdr.msg_iovlen = 1;
+            address(&mut header.msg_hdr, self.to.as_ref());
         }
         let flags = libc::MSG_DONTWAIT | libc::MSG_NOSIGNAL;
-        // SAFETY: `count` headers with one vector each, over slots that are only read; all outlive the call. Test: as above.
+        // SAFETY: `count` headers with one vector each, over slots that are only read, and an address; all outlive the call. Test: as above.
         let sent = unsafe { libc::sendmmsg(self.fd.as_raw_fd(), headers.as_mut_ptr(), count as u32, flags) };
         usize::try_from(sent).map_err(|_| last_errno())
     }
@@ -135,7 +140,7 @@ impl Messages for PlainMessages {
     fn push(&mut self, head: &[u8], body: &[u8]) -> io::Result<()> {
         if head.len() + body.len() > SLOT {
             self.flush()?;
-            send_now(self.fd.as_fd(), head, body, &mut self.sends);
+            send_now(self.fd.as_fd(), self.to.as_ref(), head, body, &mut self.sends);
             return Ok(());
         }
         if self.slots.is_full() {
@@ -170,20 +175,28 @@ impl Messages for PlainMessages {
 }
 
 /// Sends one message from where it lies, at once.
-pub(super) fn send_now(fd: BorrowedFd<'_>, head: &[u8], body: &[u8], sends: &mut Sends) {
+pub(super) fn send_now(fd: BorrowedFd<'_>, to: Option<&Address>, head: &[u8], body: &[u8], sends: &mut Sends) {
     let part = |bytes: &[u8]| libc::iovec { iov_base: bytes.as_ptr().cast_mut().cast(), iov_len: bytes.len() };
     let mut vectors = [part(head), part(body)];
     // SAFETY: a header of zeroes is valid.
     let mut header: libc::msghdr = unsafe { std::mem::zeroed() };
     header.msg_iov = vectors.as_mut_ptr();
     header.msg_iovlen = vectors.len() as _;
+    address(&mut header, to);
     for tried in 1..=TRIES {
-        // SAFETY: two vectors over slices that are only read and outlive the call. Test: `a_long_message_arrives_in_its_turn`.
+        // SAFETY: two vectors over slices, and an address, that are only read and outlive the call. Test: `a_long_message_arrives_in_its_turn`.
         let sent = unsafe { libc::sendmsg(fd.as_raw_fd(), &header, libc::MSG_DONTWAIT | libc::MSG_NOSIGNAL) };
         if sends.judge(if sent < 0 { Err(last_errno()) } else { Ok(()) }, tried) {
             return;
         }
         room(fd);
+    }
+}
+
+fn address(header: &mut libc::msghdr, to: Option<&Address>) {
+    if let Some(to) = to.map(Address::as_bytes) {
+        header.msg_name = to.as_ptr().cast_mut().cast();
+        header.msg_namelen = to.len() as _;
     }
 }
 

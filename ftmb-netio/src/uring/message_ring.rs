@@ -5,9 +5,9 @@
 //! told apart by their user data: slot numbers below [`SLOTS`], the receive above.
 //!
 //! ```text
-//!                  ┌── RECVMSG multishot, armed once ──▶ completion: buffer id, length ──▶ ready ──▶ take, give back
+//!                  ┌── receive multishot, armed once ──▶ completion: buffer id, length ──▶ ready ──▶ take, give back
 //! descriptor ◀──▶ ring
-//!                  └── SEND slot 0, 1, ... (MSG_DONTWAIT: completed when submitted) ──▶ answers[slot] ──▶ Sends
+//!                  └── send slot 0, 1, ... (does not block: completed when submitted) ──▶ answers[slot] ──▶ Sends
 //! ```
 
 use std::collections::VecDeque;
@@ -15,21 +15,20 @@ use std::fmt;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 
-use io_uring::types::{CancelBuilder, Fixed};
-use io_uring::{IoUring, cqueue, opcode};
+use io_uring::types::CancelBuilder;
+use io_uring::{IoUring, cqueue};
 use rustix::io::Errno;
 
 use super::buffers::Buffers;
 use super::file::EngineKind;
-use super::message_plain::{room, send_now};
-use super::messages::{Message, Messages, SLOT, SLOTS, Sends, Shape, TRIES};
+use super::message_door::Door;
+use super::message_plain::room;
+use super::messages::{Message, Messages, SLOT, SLOTS, Sends, TRIES};
 use super::ring::UringUnavailable;
 use super::slots::Slots;
 
 /// Messages that may arrive before any is taken; more wait in the socket's own buffer.
 const BUFFERS: u16 = 256;
-/// Bytes that the kernel writes in front of a received message: `struct io_uring_recvmsg_out`.
-const HEAD: usize = 16;
 /// The user data of the receive.
 const RECEIVE: u64 = SLOTS as u64;
 
@@ -43,8 +42,7 @@ pub(super) struct MessageRing {
     ring: IoUring,
     buffers: Option<Buffers>,
     slots: Option<Slots>,
-    header: Box<libc::msghdr>,
-    shape: Shape,
+    door: Door,
     fd: OwnedFd,
     ready: VecDeque<Arrived>,
     failure: Option<Errno>,
@@ -55,9 +53,6 @@ pub(super) struct MessageRing {
     sends: Sends,
 }
 
-// SAFETY: the only raw pointers are those in `header`, all null; the kernel gets its lengths. One thread at a time uses the ring.
-unsafe impl Send for MessageRing {}
-
 impl fmt::Debug for MessageRing {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("MessageRing").field("fd", &self.fd).field("sends", &self.sends).finish_non_exhaustive()
@@ -65,8 +60,8 @@ impl fmt::Debug for MessageRing {
 }
 
 impl MessageRing {
-    /// Sets up a ring for a socket. It belongs to the thread that first receives or flushes.
-    pub(super) fn open(fd: BorrowedFd<'_>, shape: Shape) -> Result<MessageRing, UringUnavailable> {
+    /// Sets up a ring for a descriptor. It belongs to the thread that first receives or flushes.
+    pub(super) fn open(fd: BorrowedFd<'_>, door: Door) -> Result<MessageRing, UringUnavailable> {
         let setup = |source| UringUnavailable::Setup { source };
         let buffers_refused = |source| UringUnavailable::Buffers { source };
         let mut builder = IoUring::builder();
@@ -76,23 +71,18 @@ impl MessageRing {
         let ring = builder.build(2 * SLOTS as u32).map_err(setup)?;
         let fd = fd.try_clone_to_owned().map_err(setup)?;
         ring.submitter().register_files(&[fd.as_raw_fd()]).map_err(setup)?;
-        let buffers =
-            Buffers::new(BUFFERS, HEAD + shape.name + shape.control + shape.payload).map_err(buffers_refused)?;
+        door.check(&ring)?;
+        let buffers = Buffers::new(BUFFERS, door.room()).map_err(buffers_refused)?;
         let (address, count) = buffers.ring();
         // SAFETY: the ring of buffers is `count` entries at `address`, aligned to a page, and lives until `drop` has seen the end
         // of the receive. Test: `dropped_with_a_receive_in_flight_nothing_is_written_later`.
         let registered = unsafe { ring.submitter().register_buf_ring_with_flags(address, count, 0, 0) };
         registered.map_err(buffers_refused)?;
-        // SAFETY: a message header of zeroes is one without name, data and control data.
-        let mut header: Box<libc::msghdr> = Box::new(unsafe { std::mem::zeroed() });
-        header.msg_namelen = shape.name as _;
-        header.msg_controllen = shape.control as _;
         Ok(MessageRing {
             ring,
             buffers: Some(buffers),
             slots: Some(Slots::new()),
-            header,
-            shape,
+            door,
             fd,
             ready: VecDeque::with_capacity(BUFFERS.into()),
             failure: None,
@@ -118,9 +108,9 @@ impl MessageRing {
         if self.armed || !self.ready.is_empty() {
             return;
         }
-        let entry = opcode::RecvMsgMulti::new(Fixed(0), &raw const *self.header, 0).build().user_data(RECEIVE);
-        // SAFETY: the header is on the heap for as long as the ring; the buffers are those registered, which `drop` frees only
-        // after the end of the receive. Test: as in `open`.
+        let entry = self.door.receive().user_data(RECEIVE);
+        // SAFETY: what the entry points to is on the heap for as long as the door, which is dropped after the ring; the buffers are
+        // those registered, which `drop` frees only after the end of the receive. Test: as in `open`.
         let pushed = unsafe { self.ring.submission().push(&entry) };
         // A full queue is emptied by the next flush; the receive is queued after it.
         self.armed = pushed.is_ok();
@@ -170,11 +160,7 @@ impl MessageRing {
     fn send_slots(&mut self, which: &[usize]) -> io::Result<()> {
         let slots = self.slots.as_ref().expect("until drop");
         for &slot in which {
-            let message = slots.message(slot);
-            let entry = opcode::Send::new(Fixed(0), message.as_ptr(), message.len() as u32)
-                .flags(libc::MSG_DONTWAIT | libc::MSG_NOSIGNAL)
-                .build()
-                .user_data(slot as u64);
+            let entry = self.door.send(slots.message(slot)).user_data(slot as u64);
             // SAFETY: the bytes are those of a slot, which nobody writes or frees before its answer is here: below, or in `drop`.
             // Test: `what_is_pushed_arrives_in_order`.
             let pushed = unsafe { self.ring.submission().push(&entry) };
@@ -214,7 +200,7 @@ impl Messages for MessageRing {
         while taken < limit {
             let Some(arrived) = self.ready.pop_front() else { break };
             let length = (arrived.length as usize).min(buffers.size());
-            let goes_on = parse(buffers.bytes(arrived.buffer, length), self.shape).is_none_or(&mut *take);
+            let goes_on = self.door.parse(buffers.bytes(arrived.buffer, length)).is_none_or(&mut *take);
             buffers.give_back(arrived.buffer);
             taken += 1;
             if !goes_on {
@@ -232,7 +218,7 @@ impl Messages for MessageRing {
     fn push(&mut self, head: &[u8], body: &[u8]) -> io::Result<()> {
         if head.len() + body.len() > SLOT {
             self.flush()?;
-            send_now(self.fd.as_fd(), head, body, &mut self.sends);
+            self.door.send_now(self.fd.as_fd(), head, body, &mut self.sends);
             return Ok(());
         }
         if self.slots.as_ref().expect("until drop").is_full() {
@@ -268,23 +254,6 @@ impl Messages for MessageRing {
     fn sends(&self) -> &Sends {
         &self.sends
     }
-}
-
-/// `|payload length, flags ...|name|control|payload|`, with the room that the shape says for name and control data.
-fn parse(bytes: &mut [u8], shape: Shape) -> Option<Message<'_>> {
-    let (head, rest) = bytes.split_at_mut_checked(HEAD)?;
-    let word = |at: usize| u32::from_ne_bytes([head[at], head[at + 1], head[at + 2], head[at + 3]]) as usize;
-    let (name_length, control_length, payload_length, flags) = (word(0), word(4), word(8), word(12));
-    let (name, rest) = rest.split_at_mut_checked(shape.name)?;
-    let (control, payload) = rest.split_at_mut_checked(shape.control)?;
-    let truncated = flags & libc::MSG_TRUNC as usize != 0 || payload_length > payload.len();
-    let length = payload_length.min(payload.len());
-    Some(Message {
-        name: &name[..name_length.min(shape.name)],
-        control: &control[..control_length.min(shape.control)],
-        payload: &mut payload[..length],
-        truncated,
-    })
 }
 
 impl Drop for MessageRing {

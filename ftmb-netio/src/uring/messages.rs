@@ -80,7 +80,9 @@ impl Sends {
             // A socket says once to whoever comes next that its interface was down, also when that is long over.
             Errno::NETDOWN if tried == 1 => return false,
             Errno::AGAIN | Errno::NOBUFS | Errno::INTR | Errno::NOMEM | Errno::CANCELED => &mut self.queue_full,
-            Errno::NETDOWN | Errno::NXIO | Errno::NODEV | Errno::NETUNREACH => &mut self.link_down,
+            // A tap interface that is down calls it an error of input and output; one that is gone, a bad state.
+            Errno::IO | Errno::BADFD => &mut self.link_down,
+            Errno::NETDOWN | Errno::NXIO | Errno::NODEV | Errno::NETUNREACH | Errno::HOSTUNREACH => &mut self.link_down,
             Errno::MSGSIZE => &mut self.too_long,
             _ => &mut self.refused,
         };

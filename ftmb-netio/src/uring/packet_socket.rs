@@ -2,66 +2,11 @@
 //!
 //! Invariant: a socket receives nothing before [`PacketSocket::bind`], so all its options are set when the first frame comes.
 
-use std::ffi::{c_int, c_void};
+use std::ffi::c_int;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 
-/// What an interface is like at the moment.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Interface {
-    /// Its number in this network namespace.
-    pub index: u32,
-    /// The kind of its hardware addresses, as in ARP (1: Ethernet, 772: loopback).
-    pub hardware: u16,
-    /// It is up.
-    pub up: bool,
-    /// The longest payload of a frame, in bytes, without Ethernet header and tags.
-    pub mtu: u32,
-}
-
-impl Interface {
-    /// Looks an interface up by name, in the network namespace of this thread. Needs no privileges.
-    ///
-    /// # Errors
-    /// What the kernel says; `ENODEV` if there is none of this name.
-    ///
-    /// ```
-    /// use ftmb_netio::uring::Interface;
-    /// assert_eq!(Interface::find("lo")?.hardware, 772);
-    /// assert!(Interface::find("no such").is_err());
-    /// # Ok::<(), std::io::Error>(())
-    /// ```
-    pub fn find(name: &str) -> io::Result<Interface> {
-        // Any socket will do to ask by.
-        let socket = std::os::unix::net::UnixDatagram::unbound()?;
-        let ask = |request| ask(socket.as_fd(), name, request);
-        // SAFETY: after its request succeeded, the kernel has filled this member, and every bit pattern is a value of it. So below.
-        let index = unsafe { ask(libc::SIOCGIFINDEX)?.ifr_ifru.ifru_ifindex } as u32;
-        // SAFETY: as above.
-        let flags = unsafe { ask(libc::SIOCGIFFLAGS)?.ifr_ifru.ifru_flags };
-        // SAFETY: as above.
-        let mtu = unsafe { ask(libc::SIOCGIFMTU)?.ifr_ifru.ifru_mtu } as u32;
-        // SAFETY: as above.
-        let hardware = unsafe { ask(libc::SIOCGIFHWADDR)?.ifr_ifru.ifru_hwaddr }.sa_family;
-        Ok(Interface { index, hardware, up: c_int::from(flags) & libc::IFF_UP != 0, mtu })
-    }
-}
-
-/// Asks for one property of an interface.
-fn ask(socket: BorrowedFd<'_>, name: &str, request: libc::c_ulong) -> io::Result<libc::ifreq> {
-    // SAFETY: an interface request of zeroes is valid.
-    let mut asked: libc::ifreq = unsafe { std::mem::zeroed() };
-    if name.is_empty() || name.len() >= asked.ifr_name.len() || name.contains('\0') {
-        return Err(io::Error::from_raw_os_error(libc::ENODEV));
-    }
-    for (to, from) in asked.ifr_name.iter_mut().zip(name.bytes()) {
-        *to = from as libc::c_char;
-    }
-    // SAFETY: these requests read a name and write one member of the same structure, which outlives the call.
-    // Test: `Interface::find`'s own, and `every_reason_not_to_open_has_its_own_error`.
-    let answer = unsafe { libc::ioctl(socket.as_raw_fd(), request as _, &raw mut asked) };
-    if answer < 0 { Err(io::Error::last_os_error()) } else { Ok(asked) }
-}
+use super::socket_option::{get, set, set_buffers};
 
 /// A packet socket.
 #[derive(Debug)]
@@ -112,13 +57,7 @@ impl PacketSocket {
     /// # Errors
     /// What the kernel says.
     pub fn set_buffers(&self, receive: u32, send: u32) -> io::Result<()> {
-        let pairs = [(libc::SO_RCVBUFFORCE, libc::SO_RCVBUF, receive), (libc::SO_SNDBUFFORCE, libc::SO_SNDBUF, send)];
-        for (forced, asked, bytes) in pairs {
-            if self.set(libc::SOL_SOCKET, forced, bytes as c_int).is_err() {
-                self.set(libc::SOL_SOCKET, asked, bytes as c_int)?;
-            }
-        }
-        Ok(())
+        set_buffers(self.as_fd(), receive, send)
     }
 
     /// The room for frames that wait to be received, in bytes, as the kernel counts (twice what was asked for).
@@ -127,7 +66,7 @@ impl PacketSocket {
     /// What the kernel says.
     pub fn receive_buffer(&self) -> io::Result<u32> {
         let mut bytes: c_int = 0;
-        self.get(libc::SOL_SOCKET, libc::SO_RCVBUF, &mut bytes)?;
+        get(self.as_fd(), libc::SOL_SOCKET, libc::SO_RCVBUF, &mut bytes)?;
         Ok(bytes as u32)
     }
 
@@ -180,23 +119,12 @@ impl PacketSocket {
     /// What the kernel says.
     pub fn take_dropped(&self) -> io::Result<u32> {
         let mut statistics = libc::tpacket_stats { tp_packets: 0, tp_drops: 0 };
-        self.get(libc::SOL_PACKET, libc::PACKET_STATISTICS, &mut statistics)?;
+        get(self.as_fd(), libc::SOL_PACKET, libc::PACKET_STATISTICS, &mut statistics)?;
         Ok(statistics.tp_drops)
     }
 
     fn set<T: Copy>(&self, level: c_int, option: c_int, value: T) -> io::Result<()> {
-        let (at, length) = ((&raw const value).cast::<c_void>(), size_of::<T>() as libc::socklen_t);
-        // SAFETY: the value has the given length and outlives the call; the kernel only reads it.
-        let set = unsafe { libc::setsockopt(self.0.as_raw_fd(), level, option, at, length) };
-        if set < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
-    }
-
-    fn get<T: Copy>(&self, level: c_int, option: c_int, value: &mut T) -> io::Result<()> {
-        let mut length = size_of::<T>() as libc::socklen_t;
-        let at = std::ptr::from_mut(value).cast::<c_void>();
-        // SAFETY: the kernel writes at most `length` bytes into the value, which is made of integers and outlives the call.
-        let got = unsafe { libc::getsockopt(self.0.as_raw_fd(), level, option, at, &raw mut length) };
-        if got < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
+        set(self.as_fd(), level, option, value)
     }
 }
 

@@ -43,10 +43,12 @@ pub enum UringUnavailable {
         source: io::Error,
     },
     /// The kernel's io_uring is too old for an operation that is needed.
-    #[error("io_uring of this kernel lacks the operation {operation} (linux 5.6 or later has it)")]
+    #[error("io_uring of this kernel lacks the operation {operation} (linux {since} or later has it)")]
     Operation {
         /// The operation's name in the kernel's headers, without its prefix.
         operation: &'static str,
+        /// The first version of the kernel that has it.
+        since: &'static str,
     },
     /// The kernel does not take buffers to receive into.
     #[error("buffers for io_uring were refused: {}", reason(source))]
@@ -97,7 +99,7 @@ pub fn probe() -> Result<Uring, UringUnavailable> {
     let asked = ring.submitter().register_probe(&mut supported).is_ok();
     for (operation, code) in [("READ", opcode::Read::CODE), ("WRITE", opcode::Write::CODE)] {
         if !(asked && supported.is_supported(code)) {
-            return Err(UringUnavailable::Operation { operation });
+            return Err(UringUnavailable::Operation { operation, since: "5.6" });
         }
     }
     let nothing = opcode::Nop::new().build();

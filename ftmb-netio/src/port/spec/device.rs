@@ -24,14 +24,7 @@ impl DeviceSpec {
     /// # Errors
     /// [`SpecError::Interface`] for what is no name of an interface.
     pub fn new(interface: impl Into<String>) -> Result<DeviceSpec, SpecError> {
-        let interface = interface.into();
-        let odd = |byte: u8| byte == b'/' || byte == 0 || byte.is_ascii_whitespace();
-        if interface.is_empty() || interface.len() > 15 || interface == "." || interface == ".." {
-            return Err(SpecError::Interface { found: interface });
-        }
-        if interface.bytes().any(odd) {
-            return Err(SpecError::Interface { found: interface });
-        }
+        let interface = interface_name(interface.into())?;
         Ok(DeviceSpec { interface, promiscuous: true, offload: true })
     }
 
@@ -63,4 +56,13 @@ impl DeviceSpec {
     pub fn offload(&self) -> bool {
         self.offload
     }
+}
+
+/// Checks the name of an interface. One with a `%` would be a pattern for names where interfaces are made.
+pub(super) fn interface_name(name: String) -> Result<String, SpecError> {
+    let odd = |byte: u8| matches!(byte, b'/' | b'%' | 0) || byte.is_ascii_whitespace();
+    if name.is_empty() || name.len() > 15 || name == "." || name == ".." || name.bytes().any(odd) {
+        return Err(SpecError::Interface { found: name });
+    }
+    Ok(name)
 }

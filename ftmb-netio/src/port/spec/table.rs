@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use super::{ABSENT, DeviceSpec, KINDS, Pace, PcapSpec, PortKind, PortSpec, SpecError};
+use super::{DeviceSpec, KINDS, Pace, PcapSpec, PortKind, PortSpec, SpecError, TapSpec, udp};
 
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -25,6 +25,14 @@ pub(super) struct Table {
     promiscuous: Option<bool>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     vnet: Option<bool>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    persistent: Option<bool>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    local: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    remote: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    vni: Option<u32>,
 }
 
 impl Table {
@@ -33,25 +41,35 @@ impl Table {
     }
 
     pub(super) fn known_kind(&self) -> Result<&'static str, SpecError> {
-        let name = || self.name.clone();
-        match KINDS.iter().find(|kind| **kind == self.kind) {
-            Some(kind) => Ok(kind),
-            None if ABSENT.contains(&&*self.kind) => {
-                Err(SpecError::NotInThisBuild { name: name(), kind: self.kind.clone() })
-            }
-            None => Err(SpecError::UnknownKind { name: name(), found: self.kind.clone() }),
-        }
+        let found = KINDS.iter().find(|kind| **kind == self.kind).copied();
+        found.ok_or_else(|| SpecError::UnknownKind { name: self.name.clone(), found: self.kind.clone() })
     }
 
     /// What follows the kind on the command line.
-    pub(super) fn place(&mut self, first: Option<&str>, second: Option<&str>) {
-        let [first, second] = [first, second].map(|part| part.filter(|part| !part.is_empty()));
-        if self.kind == "device" {
-            self.interface = first.map(str::to_owned);
-        } else {
-            self.input = first.map(PathBuf::from);
+    pub(super) fn place(&mut self, place: &str) -> Result<(), SpecError> {
+        let given = |text: &str| (!text.is_empty()).then(|| text.to_owned());
+        let (first, second) = place.split_once(':').unwrap_or((place, ""));
+        let (one, rest) = match self.known_kind()? {
+            "udp" => {
+                self.local = given(place);
+                return Ok(());
+            }
+            "device" | "tap" => {
+                self.interface = given(first);
+                (true, second)
+            }
+            "memory" => (false, place),
+            _ => {
+                let (output, rest) = second.split_once(':').unwrap_or((second, ""));
+                (self.input, self.output) = (given(first).map(PathBuf::from), given(output).map(PathBuf::from));
+                (true, rest)
+            }
+        };
+        if rest.is_empty() {
+            return Ok(());
         }
-        self.output = second.map(PathBuf::from);
+        let found = if one { format!(":{rest}") } else { rest.to_owned() };
+        Err(SpecError::Unexpected { name: self.name.clone(), found })
     }
 
     /// An option of the command line.
@@ -63,11 +81,17 @@ impl Table {
             "no" => Ok(false),
             found => Err(SpecError::YesOrNo { name: name(), option, found: found.to_owned() }),
         };
-        let repeated = match key {
-            "pace" if kind != "device" => self.pace.replace(value.parse()?).is_some(),
-            "promiscuous" if kind == "device" => self.promiscuous.replace(yes_or_no("promiscuous")?).is_some(),
-            "vnet" if kind == "device" => self.vnet.replace(yes_or_no("vnet")?).is_some(),
-            found => return Err(SpecError::UnknownOption { name: name(), kind, found: found.to_owned() }),
+        let repeated = match (kind, key) {
+            ("pcap", "pace") => self.pace.replace(value.parse()?).is_some(),
+            ("device", "promiscuous") => self.promiscuous.replace(yes_or_no("promiscuous")?).is_some(),
+            ("device" | "tap", "vnet") => self.vnet.replace(yes_or_no("vnet")?).is_some(),
+            ("tap", "persistent") => self.persistent.replace(yes_or_no("persistent")?).is_some(),
+            ("udp", "remote") => self.remote.replace(value.to_owned()).is_some(),
+            ("udp", "vni") => {
+                let vni = value.parse().map_err(|_| SpecError::Vni { name: name(), found: value.to_owned() })?;
+                self.vni.replace(vni).is_some()
+            }
+            (_, found) => return Err(SpecError::UnknownOption { name: name(), kind, found: found.to_owned() }),
         };
         if repeated { Err(SpecError::Repeated { name: name(), found: key.to_owned() }) } else { Ok(()) }
     }
@@ -85,6 +109,10 @@ impl Table {
             ("interface", self.interface.is_some()),
             ("promiscuous", self.promiscuous.is_some()),
             ("vnet", self.vnet.is_some()),
+            ("persistent", self.persistent.is_some()),
+            ("local", self.local.is_some()),
+            ("remote", self.remote.is_some()),
+            ("vni", self.vni.is_some()),
         ];
         match given.into_iter().find(|(field, given)| *given && !fields.contains(field)) {
             Some((found, _)) => Err(SpecError::UnknownOption { name: name(), kind, found: found.to_owned() }),
@@ -101,10 +129,23 @@ impl TryFrom<Table> for PortSpec {
             "device" => {
                 table.only("device", &["interface", "promiscuous", "vnet"])?;
                 let Table { name, interface, promiscuous, vnet, .. } = table;
-                let Some(interface) = interface else { return Err(SpecError::NoInterface { name }) };
+                let Some(interface) = interface else { return Err(SpecError::NoInterface { name, kind: "device" }) };
                 let device = DeviceSpec::new(interface)?;
                 let device = device.with_promiscuous(promiscuous.unwrap_or(true)).with_offload(vnet.unwrap_or(true));
                 PortSpec::new(name, PortKind::Device(device))
+            }
+            "tap" => {
+                table.only("tap", &["interface", "persistent", "vnet"])?;
+                let Table { name, interface, persistent, vnet, .. } = table;
+                let Some(interface) = interface else { return Err(SpecError::NoInterface { name, kind: "tap" }) };
+                let tap = TapSpec::new(interface)?.with_persistence(persistent.unwrap_or(false));
+                PortSpec::new(name, PortKind::Tap(tap.with_offload(vnet.unwrap_or(true))))
+            }
+            "udp" => {
+                table.only("udp", &["local", "remote", "vni"])?;
+                let Table { name, local, remote, vni, .. } = table;
+                let udp = udp::read(&name, local.as_deref(), remote.as_deref(), vni)?;
+                PortSpec::new(name, PortKind::Udp(udp))
             }
             "pcap" => {
                 table.only("pcap", &["in", "out", "pace"])?;
@@ -137,6 +178,18 @@ impl From<PortSpec> for Table {
                 promiscuous: (!device.promiscuous()).then_some(false),
                 vnet: (!device.offload()).then_some(false),
                 ..Table::new(&port.name, "device")
+            },
+            PortKind::Tap(tap) => Table {
+                interface: Some(tap.interface().to_owned()),
+                persistent: tap.persistent().then_some(true),
+                vnet: (!tap.offload()).then_some(false),
+                ..Table::new(&port.name, "tap")
+            },
+            PortKind::Udp(udp) => Table {
+                local: Some(udp.local().to_string()),
+                remote: Some(udp.remote().to_string()),
+                vni: (udp.vni() != 0).then_some(udp.vni()),
+                ..Table::new(&port.name, "udp")
             },
         }
     }

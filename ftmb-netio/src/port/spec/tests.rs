@@ -53,6 +53,29 @@ fn a_device_has_an_interface_and_options_in_both_forms() {
 }
 
 #[test]
+fn taps_and_overlays_have_both_forms() {
+    for text in [
+        "a=tap:tap0",
+        "a=tap:tap0,persistent=yes",
+        "a=tap:tap0,vnet=no",
+        "a=udp:0.0.0.0:4789,remote=192.0.2.1:4789",
+        "a=udp:[::]:4789,remote=[2001:db8::1]:8472,vni=16777215",
+    ] {
+        let port = parse(text).unwrap();
+        assert_eq!(port.to_string(), text);
+        assert_eq!(toml::from_str::<PortSpec>(&toml::to_string(&port).unwrap()).unwrap(), port);
+    }
+    let table = r#"name = "a"
+        kind = "udp"
+        local = "0.0.0.0"
+        remote = "192.0.2.1"
+        vni = 5"#;
+    let port = parse("a=udp:0.0.0.0:4789,remote=192.0.2.1:4789,vni=5").unwrap();
+    assert_eq!(toml::from_str::<PortSpec>(table).unwrap(), port);
+    assert_eq!(parse("a=udp:0.0.0.0,remote=192.0.2.1,vni=5").unwrap(), port);
+}
+
+#[test]
 fn every_mistake_has_its_own_error() {
     use SpecError::*;
     type Expected = fn(&SpecError) -> bool;
@@ -74,7 +97,23 @@ fn every_mistake_has_its_own_error() {
         ("a=device:eth0,vnet=maybe", |e| matches!(e, YesOrNo { .. })),
         ("a=device:eth0,vnet=no,vnet=no", |e| matches!(e, Repeated { .. })),
         ("a=pcap:x,vnet=no", |e| matches!(e, UnknownOption { .. })),
-        ("a=tap:tap0,queues=2", |e| matches!(e, NotInThisBuild { .. })),
+        ("a=tap", |e| matches!(e, NoInterface { kind: "tap", .. })),
+        ("a=tap:tap0,queue=2", |e| matches!(e, UnknownOption { .. })),
+        ("a=tap:tap0,promiscuous=no", |e| matches!(e, UnknownOption { .. })),
+        ("a=tap:tap0,persistent=maybe", |e| matches!(e, YesOrNo { .. })),
+        ("a=tap:tap%d", |e| matches!(e, Interface { .. })),
+        ("a=tap:tap0:tap1", |e| matches!(e, Unexpected { .. })),
+        ("a=udp", |e| matches!(e, NoAddress { option: "local", .. })),
+        ("a=udp:127.0.0.1", |e| matches!(e, NoAddress { option: "remote", .. })),
+        ("a=udp:somewhere,remote=127.0.0.1", |e| matches!(e, Address { option: "local", .. })),
+        ("a=udp:127.0.0.1:1:2,remote=127.0.0.1", |e| matches!(e, Address { option: "local", .. })),
+        ("a=udp:127.0.0.1,remote=0.0.0.0", |e| matches!(e, Address { option: "remote", .. })),
+        ("a=udp:127.0.0.1,remote=127.0.0.1:0", |e| matches!(e, Address { option: "remote", .. })),
+        ("a=udp:127.0.0.1,remote=224.0.0.1", |e| matches!(e, Address { option: "remote", .. })),
+        ("a=udp:0.0.0.0,remote=[::1]", |e| matches!(e, Families { .. })),
+        ("a=udp:[::],remote=::1,vni=16777216", |e| matches!(e, Vni { .. })),
+        ("a=udp:[::],remote=::1,vni=-1", |e| matches!(e, Vni { .. })),
+        ("a=udp:[::],remote=::1,remote=::1", |e| matches!(e, Repeated { .. })),
         ("a=pcap", |e| matches!(e, NoFile { .. })),
         ("a=pcap::", |e| matches!(e, NoFile { .. })),
         ("a=pcap:x:y:z", |e| matches!(e, Unexpected { .. })),
@@ -122,7 +161,9 @@ fn table_form_says_the_same_and_is_checked_the_same() {
 
     for (wrong, message) in [
         (r#"port = [{ name = "a", kind = "pcap" }]"#, "names no file"),
-        (r#"port = [{ name = "a", kind = "tap" }]"#, "no port of kind `tap` yet"),
+        (r#"port = [{ name = "a", kind = "tap" }]"#, "names no interface"),
+        (r#"port = [{ name = "a", kind = "udp", local = "0.0.0.0" }]"#, "has no remote address"),
+        (r#"port = [{ name = "a", kind = "tap", interface = "t", vni = 1 }]"#, "no option `vni`"),
         (r#"port = [{ name = "a", kind = "device" }]"#, "names no interface"),
         (r#"port = [{ name = "a", kind = "device", in = "x" }]"#, "unexpected `x`"),
         (r#"port = [{ name = "a", kind = "pcap", in = "x", vnet = true }]"#, "no option `vnet`"),
@@ -138,7 +179,7 @@ fn table_form_says_the_same_and_is_checked_the_same() {
 
 proptest! {
     #[test]
-    fn any_text_is_a_port_or_a_typed_error(text in "[a-z:=,0-9M]{0,30}|.{0,30}|a=pcap:.{0,20}") {
+    fn any_text_is_a_port_or_a_typed_error(text in "[a-z:=,0-9M]{0,30}|.{0,30}|a=pcap:.{0,20}|a=tap:.{0,20}|a=udp:[0-9.:]{0,12},remote=[0-9.:]{0,12}") {
         if let Ok(port) = parse(&text) {
             prop_assert_eq!(parse(&port.to_string()).unwrap(), port);
         }

@@ -1,7 +1,7 @@
-//! A frame as a packet socket hands it over, and as it stands in the logs. Invariant: what leaves this module is a whole Ethernet
+//! A frame as an interface hands it over (packet socket or tap device), and as it stands in the logs. Invariant: what leaves this module is a whole Ethernet
 //! frame as it was on the wire, its tag in place, with metadata that counts from its first byte.
 //!
-//! The kernel takes the (outer) VLAN tag out of a frame and tells it beside; it is put back where it was:
+//! For a packet socket the kernel takes the (outer) VLAN tag out of a frame and tells it beside; it is put back where it was:
 //!
 //! ```text
 //! received            |virtio_net_hdr 10|destination 6|source 6|type 2|...
