@@ -8,6 +8,7 @@ mod network;
 
 use std::time::Duration;
 
+use network::counters::{Counters, backlog_drops};
 use network::group::{self, Group};
 use network::load::{self, Client, Report};
 use network::process::{PATIENCE, until};
@@ -53,7 +54,9 @@ fn slow_downloads_and_client_first_connections() {
     let established = || lab.client.sh("ss --tcp --no-header state established").lines().count();
     until("all connections", || established() >= 400);
     group.kill_masters(kills(), PAUSE);
-    assert!(times("FTMB_STORM_KILLS", 0) > 0 || downloads.runs(), "the downloads ended before the kills");
+    while downloads.runs() {
+        group.kill_masters(1, PAUSE);
+    }
     let report = downloads.finish(PATIENCE);
     assert_unbroken(&report, "downloads");
     assert_eq!(report.count("/downloads/complete"), 200, "{report:?}");
@@ -72,6 +75,7 @@ fn a_storm_of_new_connections() {
     let lab = the_lab();
     let mut group = Group::start(&lab, "nat", &group::nat(), &[]);
     let _servers = load::serve(&lab, lab::SERVER);
+    let dropped = backlog_drops();
     let rate = times("FTMB_STORM", 150);
     let flows = Client::start(&lab, "flows --flows 100 --every 20");
     let storm = Client::start(&lab, &format!("connections --rate {rate} --long-lived 50 --every 100"));
@@ -86,8 +90,12 @@ fn a_storm_of_new_connections() {
     eprintln!("{report:?}");
     assert_eq!((report.count("/changed"), report.count("/silent"), report.count("/duplicated")), (0, 0, 0), "{report:?}");
     assert_eq!(report.count("/addresses"), 100, "{report:?}");
-    let losses = group.losses();
-    // What is missing has been counted by somebody: by the group, or by a queue of the kernel between two interfaces.
-    assert!(report.count("/lost") == 0 || !losses.is_empty(), "{report:?}, {losses:?}");
+    // What is missing has been counted by somebody: by the group, or by a queue of the kernel on the way.
+    let mut losses = group.losses();
+    losses.push(("between interfaces", backlog_drops() - dropped));
+    let full = |namespace| Counters::of(namespace).get("UdpRcvbufErrors");
+    losses.push(("at sockets", full(&lab.client) + full(&lab.server)));
+    let counted: u64 = losses.iter().map(|loss| loss.1).sum();
+    assert!(report.count("/lost") <= counted, "{report:?}, {losses:?}");
     end(group);
 }

@@ -44,6 +44,10 @@ pub(crate) struct Group {
     directory: PathBuf,
     /// Epochs begun after kills, and when the kill was.
     kills: Vec<(u64, u64)>,
+    /// How many gateways there must have been.
+    gateways: u64,
+    /// Processes that have been killed.
+    dead: Vec<Identity>,
 }
 
 /// The configuration of the example `nat` in a lab.
@@ -63,7 +67,9 @@ impl Group {
         command.extend(["up", "--cores", "2", "--instance", "box", "--directory"].map(str::to_owned));
         command.push(directory.to_string_lossy().into_owned());
         command.extend(["--config".to_owned(), file.to_string_lossy().into_owned()]);
-        command.extend(["--port", "inside=device:inside", "--port", "outside=device:outside"].map(str::to_owned));
+        let [inside, outside] = if example == "load_balancer" { ["clients", "servers"] } else { ["inside", "outside"] };
+        command.extend(["--port".to_owned(), format!("{inside}=device:inside")]);
+        command.extend(["--port".to_owned(), format!("{outside}=device:outside")]);
         command.extend(options.iter().map(|&option| option.to_owned()));
         let grace = Duration::from_secs(30);
         let mut process = Process::start_with_grace(&lab.middle, lab.directory(), grace, command);
@@ -74,7 +80,7 @@ impl Group {
             record.as_ref().is_some_and(is_ready)
         });
         let record = record.expect("waited for");
-        Group { process, record, example, directory, kills: Vec::new() }
+        Group { process, record, example, directory, kills: Vec::new(), gateways: 1, dead: Vec::new() }
     }
 
     /// The group's record.
@@ -84,19 +90,44 @@ impl Group {
 
     /// Waits until it processes packets and somebody could take over.
     pub(crate) fn until_ready(&mut self) {
-        let (record, kills) = (&self.record, &self.kills);
-        let last = kills.last().map_or(0, |(epoch, _)| *epoch);
-        self.process.until("a group that can be killed", |_| record.epoch() >= last && is_ready(record));
+        self.until_taken_over();
+        let (record, dead) = (&self.record, &self.dead);
+        let buried = || record.members().all(|member| member.identity().is_none_or(|identity| !dead.contains(&identity)));
+        self.process.until("a group that can be killed", |_| buried() && is_ready(record));
     }
 
     /// Kills the master as soon as somebody can take over, and waits until he has.
     pub(crate) fn kill_master(&mut self) {
+        self.kill(&[Victim::Master]);
+        self.until_taken_over();
+    }
+
+    /// Kills these, all at once, as soon as somebody could take over for the master.
+    ///
+    /// # Panics
+    ///
+    /// If one of them is not there.
+    pub(crate) fn kill(&mut self, victims: &[Victim]) {
         self.until_ready();
         let (epoch, at) = (self.record.epoch(), self.record.now());
-        self.kill(Victim::Master);
-        self.kills.push((epoch + 1, at));
-        let record = &self.record;
-        self.process.until("the takeover", |_| record.epoch() > epoch && record.is_active());
+        let identities: Vec<_> = victims.iter().map(|&victim| (victim, self.identity(victim))).collect();
+        for (victim, identity) in identities {
+            assert!(identity.is_some_and(kill), "no {victim:?} to be killed: {}", self.log());
+            self.dead.extend(identity);
+        }
+        if victims.contains(&Victim::Master) {
+            self.kills.push((epoch + 1, at));
+        }
+        self.gateways += u64::from(victims.contains(&Victim::Gateway));
+    }
+
+    /// Waits until there is a master after the last kill.
+    pub(crate) fn until_taken_over(&mut self) {
+        let (record, gateways) = (&self.record, self.gateways);
+        let epoch = self.kills.last().map_or(0, |(epoch, _)| *epoch);
+        self.process.until("the takeover", |_| {
+            record.epoch() >= epoch && record.is_active() && record.stat(Stat::Gateways) >= gateways
+        });
     }
 
     /// Kills the master this often, with this much time after each takeover.
@@ -107,19 +138,17 @@ impl Group {
         }
     }
 
-    /// Kills one now; whether there was one.
-    pub(crate) fn kill(&self, victim: Victim) -> bool {
+    fn identity(&self, victim: Victim) -> Option<Identity> {
         let record = &self.record;
         let master = record.current().map(|epoch| epoch.master);
-        let identity = match victim {
+        match victim {
             Victim::Gateway => record.gateway(),
             Victim::Master => master.and_then(|slot| record.member(slot).identity()),
             Victim::Standby => {
                 let mut others = record.members().filter(|member| Some(member.slot()) != master);
                 others.find_map(|member| member.identity())
             }
-        };
-        identity.is_some_and(kill)
+        }
     }
 
     /// How the kills of masters went.
@@ -188,7 +217,8 @@ impl Group {
     /// If it does not end so, or if there have been other takeovers than kills.
     pub(crate) fn end(mut self) -> String {
         assert!(self.runs(), "the group has ended: {}", self.log());
-        assert_eq!(self.record.stat(Stat::Takeovers), self.kills.len() as u64, "takeovers and kills: {}", self.log());
+        let (takeovers, gateways) = (self.record.stat(Stat::Takeovers), self.record.stat(Stat::Gateways));
+        assert_eq!((takeovers, gateways), (self.kills.len() as u64, self.gateways), "as killed: {}", self.log());
         self.process.tell_to_end();
         let text = self.process.finish(PATIENCE);
         assert!(!self.directory.exists(), "{} is left", self.directory.display());
