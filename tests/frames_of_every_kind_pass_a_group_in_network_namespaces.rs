@@ -165,7 +165,8 @@ fn tags_stay_and_what_is_behind_them_is_translated() {
     for number in 0..4 {
         let frame = tagged([10, 1, 0, 1], number);
         let offload = Offload::default();
-        assert!(client.send(&Sent { port: PortId(0), source: 0, core: 0, ordinal: 0, offload, bytes: &frame }).expect("up"));
+        let sent = Sent { port: PortId(0), core: 0, ordinal: 0, source: 0, arrival: 0, offload, bytes: &frame };
+        assert!(client.send(&sent).expect("up"));
         client.flush().expect("up");
         let (since, mut arrived) = (Instant::now(), None);
         while arrived.is_none() {
