@@ -65,7 +65,9 @@ fn run(kills: u64) -> Run {
     let transfer = Transfer::read(&client.finish(PATIENCE));
     let counters = Counters::of(&lab.client).since(&before);
     let mut losses = group.losses();
-    losses.extend(Some(("dropped by the kernel between interfaces", backlog_drops() - dropped)).filter(|loss| loss.1 > 0));
+    losses.extend(
+        Some(("dropped by the kernel between interfaces", backlog_drops() - dropped)).filter(|loss| loss.1 > 0),
+    );
     let reductions = ["TcpExtTCPSackRecovery", "TcpExtTCPRenoRecovery", "TcpExtTCPLossProbeRecovery"];
     let probes = counters.get("TcpExtTCPLossProbes");
     let run = Run {

@@ -64,7 +64,11 @@ fn the_master_and_the_standby() {
 #[ignore = "needs root: network namespaces"]
 fn all_of_them_and_each_in_turn() {
     use Victim::{Gateway, Master, Standby};
-    survives(1, &[&[Gateway, Master, Standby], &[Master, Gateway], &[Standby], &[Master], &[Gateway], &[Gateway, Standby]], &[]);
+    survives(
+        1,
+        &[&[Gateway, Master, Standby], &[Master, Gateway], &[Standby], &[Master], &[Gateway], &[Gateway, Standby]],
+        &[],
+    );
 }
 
 #[test]

@@ -118,7 +118,8 @@ fn an_interface_goes_down_and_comes_up() {
     until("connections", || lab.client.sh("ss --tcp --no-header state established").lines().count() >= 30);
     // What a neighbour is called, and by which way it is reached, goes with an interface of an end; the box has none of it.
     for interface in ["inside", "outside"] {
-        let lost = |group: &Group| group.losses().iter().filter(|loss| loss.0 == "link_down").map(|loss| loss.1).sum::<u64>();
+        let lost =
+            |group: &Group| group.losses().iter().filter(|loss| loss.0 == "link_down").map(|loss| loss.1).sum::<u64>();
         let before = lost(&group);
         lab.middle.sh(&format!("ip link set {interface} down"));
         until("frames to be refused", || lost(&group) > before);

@@ -88,7 +88,11 @@ fn a_storm_of_new_connections() {
     assert!(report.count("/short/opened") > rate / 2, "{report:?}");
     let report = flows.end(PATIENCE);
     eprintln!("{report:?}");
-    assert_eq!((report.count("/changed"), report.count("/silent"), report.count("/duplicated")), (0, 0, 0), "{report:?}");
+    assert_eq!(
+        (report.count("/changed"), report.count("/silent"), report.count("/duplicated")),
+        (0, 0, 0),
+        "{report:?}"
+    );
     assert_eq!(report.count("/addresses"), 100, "{report:?}");
     // What is missing has been counted by somebody: by the group, or by a queue of the kernel on the way.
     let mut losses = group.losses();

@@ -92,7 +92,8 @@ impl Group {
     pub(crate) fn until_ready(&mut self) {
         self.until_taken_over();
         let (record, dead) = (&self.record, &self.dead);
-        let buried = || record.members().all(|member| member.identity().is_none_or(|identity| !dead.contains(&identity)));
+        let buried =
+            || record.members().all(|member| member.identity().is_none_or(|identity| !dead.contains(&identity)));
         self.process.until("a group that can be killed", |_| buried() && is_ready(record));
     }
 
@@ -231,7 +232,10 @@ fn is_ready(record: &GroupRecord) -> bool {
     let phase = |slot: usize| record.member(slot).phase();
     let ready = |phase| matches!(phase, Phase::Standby | Phase::Keeper);
     let second = record.members().any(|member| Some(member.slot()) != master && ready(member.phase()));
-    record.is_active() && record.committed().is_some() && second && master.is_some_and(|slot| phase(slot) == Phase::Master)
+    record.is_active()
+        && record.committed().is_some()
+        && second
+        && master.is_some_and(|slot| phase(slot) == Phase::Master)
 }
 
 /// Kills a process if it is still the one that is meant.
