@@ -1,8 +1,7 @@
 //! Hundreds of connections and UDP flows through a NAT between two interfaces, and its master is killed again and again: no
 //! connection is broken, old or just being opened, no byte is wrong, and every flow keeps the public port it had.
 //!
-//! `FTMB_STORM` says how many connections are opened a second (150 unless it does), `FTMB_STORM_KILLS` how often the master is
-//! killed meanwhile (5).
+//! `FTMB_STORM` says how many connections are opened a second (150 unless it does).
 
 mod network;
 
@@ -15,14 +14,6 @@ use network::process::{PATIENCE, until};
 use network::{Lab, Plan, Wire, lab, possible};
 
 const PAUSE: Duration = Duration::from_millis(200);
-
-fn times(variable: &str, default: u64) -> u64 {
-    std::env::var(variable).ok().and_then(|value| value.parse().ok()).unwrap_or(default)
-}
-
-fn kills() -> u64 {
-    times("FTMB_STORM_KILLS", 5)
-}
 
 fn the_lab() -> Lab {
     Lab::build(Plan { wire: Wire::Transparent, ..Plan::default() })
@@ -53,7 +44,7 @@ fn slow_downloads_and_client_first_connections() {
     let mut downloads = Client::start(&lab, "downloads --connections 200 --bytes 400000 --rate 100000");
     let established = || lab.client.sh("ss --tcp --no-header state established").lines().count();
     until("all connections", || established() >= 400);
-    group.kill_masters(kills(), PAUSE);
+    group.kill_masters(group::kills(), PAUSE);
     while downloads.runs() {
         group.kill_masters(1, PAUSE);
     }
@@ -76,11 +67,11 @@ fn a_storm_of_new_connections() {
     let mut group = Group::start(&lab, "nat", &group::nat(), &[]);
     let _servers = load::serve(&lab, lab::SERVER);
     let dropped = backlog_drops();
-    let rate = times("FTMB_STORM", 150);
+    let rate = std::env::var("FTMB_STORM").ok().and_then(|value| value.parse().ok()).unwrap_or(150_u64);
     let flows = Client::start(&lab, "flows --flows 100 --every 20");
     let storm = Client::start(&lab, &format!("connections --rate {rate} --long-lived 50 --every 100"));
     until("connections", || lab.client.sh("ss --tcp --no-header state established").lines().count() >= 50);
-    group.kill_masters(kills(), PAUSE);
+    group.kill_masters(group::kills(), PAUSE);
     let report = storm.end(PATIENCE);
     eprintln!("{report:?}");
     assert_unbroken(&report, "short");

@@ -50,6 +50,11 @@ pub(crate) struct Group {
     dead: Vec<Identity>,
 }
 
+/// How often a test kills masters: `FTMB_NETWORK_KILLS` says, else 5 times.
+pub(crate) fn kills() -> u64 {
+    std::env::var("FTMB_NETWORK_KILLS").ok().and_then(|value| value.parse().ok()).unwrap_or(5)
+}
+
 /// The configuration of the example `nat` in a lab.
 pub(crate) fn nat() -> String {
     format!("public = \"{}\"\n", lab::OUTSIDE)
