@@ -11,6 +11,7 @@
 //! polling = "adaptive"          # or "dedicated": the cores have CPUs of their own
 //! directory = "/dev/shm/ftmb-0" # where groups live
 //! state-dir = "/var/lib/nat"    # where the checkpoint image lives
+//! metrics = "127.0.0.1:9464"    # where Prometheus asks for figures; default: nowhere
 //!
 //! [logs]                        # optional: bytes of each ring, powers of two
 //! in = 33554432
@@ -27,6 +28,7 @@ mod error;
 mod text;
 
 use std::io::Read;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 use std::time::Duration;
@@ -82,6 +84,7 @@ pub(crate) struct Config {
     polling: Polling,
     directory: PathBuf,
     state_dir: Option<PathBuf>,
+    metrics: Option<SocketAddr>,
     sizes: AskedSizes,
     ports: Vec<PortSpec>,
     middlebox: toml::Table,
@@ -187,6 +190,11 @@ impl Config {
     /// Where image and staged checkpoints live; `None`: in the group's directory.
     pub(crate) fn state_dir(&self) -> Option<&Path> {
         self.state_dir.as_deref()
+    }
+
+    /// Where the parent answers Prometheus.
+    pub(crate) fn metrics(&self) -> Option<SocketAddr> {
+        self.metrics
     }
 
     /// This configuration with image and staged checkpoints elsewhere.

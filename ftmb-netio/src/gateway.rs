@@ -8,6 +8,7 @@
 
 mod config;
 mod ports;
+mod watch;
 
 use std::cell::RefCell;
 use std::path::Path;
@@ -29,6 +30,7 @@ use crate::uring::Sleeper;
 
 pub use config::GatewayConfig;
 pub use ports::{PortSet, Reply};
+use watch::Watch;
 
 /// Frames taken from a port in one turn.
 const BATCH: usize = 64;
@@ -55,6 +57,7 @@ pub struct Gateway {
     ol: OutputLogger,
     supervisor: Supervisor,
     checkpoints: Checkpoints,
+    watch: Watch,
     next_round: u64,
     next_count: u64,
     stopping_since: Option<u64>,
@@ -107,8 +110,9 @@ impl Gateway {
         let inbox = Inbox::attach(dir, record.clone(), &il);
         let answers = dir.control();
         ports.set_replies(move |reply| control::answer(&answers, reply));
-        info!(epoch = record.epoch(), committed = ?record.committed(), "the gateway is up");
+        info!(epoch = record.epoch(), committed = record.committed(), "the gateway is up");
         Ok(Gateway {
+            watch: Watch::new(&record),
             record,
             config,
             ports,
@@ -194,7 +198,7 @@ impl Gateway {
         busy |= !polled.is_idle();
         let now = self.record.now();
         if polled.activated {
-            info!(epoch = self.record.epoch(), "the epoch is active");
+            self.watch.epoch_is_active(&self.record);
         }
         if polled.activated || now >= self.next_round || self.supervisor.has_news() {
             self.next_round = now + ROUND;
@@ -222,11 +226,19 @@ impl Gateway {
     }
 
     fn look_after(&mut self, now: u64) -> Result<bool, Error> {
+        self.record.set_stat(Stat::Heartbeat, now);
         let mut busy = self.supervisor.step(&mut self.ol, &mut self.ports)?;
+        if busy {
+            self.watch.epoch_begins(&self.record);
+        }
         let keeper = self.supervisor.keeper();
         let drain = self.stopping_since.is_some() && !self.ol.is_drained();
-        let pressed = self.il.was_full() || drain;
-        busy |= self.checkpoints.step(&mut self.ol, keeper, pressed)?;
+        let full = self.il.was_full();
+        if full {
+            self.record.add_stat(Stat::InputFull, 1);
+        }
+        busy |= self.checkpoints.step(&mut self.ol, keeper, full || drain)?;
+        self.watch.look(&self.record, now);
         if now >= self.next_count {
             self.next_count = now + COUNTING;
             self.ports.count();

@@ -10,7 +10,8 @@
 //!         352 members       4 x { identity, phase, role, staged, applied, progress, error, detail, ... }
 //!         416 released      per core { which slot, 0: ordinal hash epoch, 1: ordinal hash epoch }
 //!         672 bells         per core, gateway, per member, parent; a cache line each
-//!         976 statistics    64 of the group, 16 per core, the last 4096 flip pauses, the last 64 takeovers
+//!         976 statistics    64 of the group, 16 per core, the last 4096 flip pauses, the last 64 takeovers,
+//!                           per core 96 of release delays
 //! ```
 //!
 //! | who | writes |
@@ -21,9 +22,11 @@
 //! | parent | `parent`, and `stop` |
 
 mod clock;
+mod delays;
 mod epochs;
 mod layout;
 mod members;
+mod protection;
 mod released;
 mod statistics;
 
@@ -33,9 +36,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use ftmb_runtime::log::{Bell, LogError, Words};
 
 pub use clock::{monotonic_ns, unix_ns};
+pub use delays::{DELAY_BUCKETS, Delays};
 pub use epochs::{CoreCut, EpochRecord, Origin};
 pub use layout::{MAX_CORES, MAX_PORTS, MEMBERS};
 pub use members::{Identity, Member, MemberError, Phase, Role};
+pub use protection::Protection;
 pub use released::Released;
 pub use statistics::{CoreStat, Stat, Takeover};
 

@@ -167,11 +167,14 @@ impl OutputLogger {
             polled.suppressed += done.suppressed;
             sent |= done.released != 0;
         }
+        let mut left_at = 0;
         if sent {
             outlet.flush()?;
+            // Once for all that left together.
+            left_at = self.record.now();
         }
         for lane in &mut reign.lanes {
-            lane.record(&self.record, reign.epoch.number);
+            lane.record(&self.record, reign.epoch.number, left_at);
         }
         if !reign.active {
             polled.activated = reign.activate(&self.record)?;

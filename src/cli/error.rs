@@ -38,6 +38,41 @@ pub enum CommandError {
         /// The port.
         name: String,
     },
+    /// A configuration that is well-formed and cannot work, for several reasons.
+    #[error("the configuration cannot work, for {} reasons:\n{}", reasons.len(), list(reasons))]
+    Configuration {
+        /// Why; each names what it is about.
+        reasons: Vec<crate::Error>,
+    },
+    /// A file that a port is to write has no directory.
+    #[error("port `{name}`: {}: expected a directory that can be written to", directory.display())]
+    OutputDirectory {
+        /// The port.
+        name: String,
+        /// The directory.
+        directory: PathBuf,
+        /// The reason.
+        #[source]
+        source: Box<ftmb_netio::Error>,
+    },
+    /// A port cannot be opened.
+    #[error("port `{name}`")]
+    OpenPort {
+        /// The port.
+        name: String,
+        /// The reason.
+        #[source]
+        source: Box<ftmb_netio::port::PortError>,
+    },
+    /// Nobody can be answered at the address for metrics.
+    #[error("metrics: expected an address of this host with a free port, found {address}")]
+    Metrics {
+        /// The address.
+        address: std::net::SocketAddr,
+        /// The reason.
+        #[source]
+        source: std::io::Error,
+    },
     /// The gateway process ended, and starting it again does not help.
     #[error("the gateway ended with {how}, failure {failures} in a row; its output says why")]
     Gateway {
@@ -116,6 +151,11 @@ pub enum CommandError {
         #[source]
         source: std::io::Error,
     },
+}
+
+/// One a line.
+fn list(reasons: &[crate::Error]) -> String {
+    reasons.iter().map(|reason| format!("  {reason:?}")).collect::<Vec<_>>().join("\n")
 }
 
 impl CommandError {

@@ -19,6 +19,7 @@ use ftmb_netio::supervisor::{Factory, Launch};
 use ftmb_netio::uring::EngineChoice;
 use ftmb_runtime::packet::PortId;
 
+use super::{logging, systemd};
 use crate::Result;
 use crate::config::Config;
 use crate::roles;
@@ -86,6 +87,8 @@ pub(crate) fn command(dir: &GroupDir, role: roles::Role) -> Command {
         command.arg0(name);
     }
     command.arg(roles::MARK).arg(role.name()).arg(dir.path()).stdin(Stdio::null());
+    logging::pass_on(&mut command);
+    systemd::keep_from(&mut command);
     command
 }
 

@@ -1,6 +1,7 @@
 //! Options of commands that start a group. Invariant: each of them has a setting of the same name in the configuration file.
 
-use std::path::PathBuf;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
@@ -40,6 +41,9 @@ pub(crate) struct GroupOptions {
     /// Where the checkpoint image lives [default: with the group, if there is room]
     #[arg(long, value_name = "DIR")]
     state_dir: Option<PathBuf>,
+    /// Answer Prometheus at this address, for example 127.0.0.1:9464 [default: do not]
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    metrics: Option<SocketAddr>,
 }
 
 fn standby() -> impl TypedValueParser<Value = StandbyMode> {
@@ -64,9 +68,15 @@ impl GroupOptions {
             polling: self.polling,
             directory: self.directory.clone(),
             state_dir: self.state_dir.clone(),
+            metrics: self.metrics,
             ports: ports.to_vec(),
         };
         Config::load(self.config.as_deref(), &overrides, name)
+    }
+
+    /// The file that was named.
+    pub(crate) fn file(&self) -> Option<&Path> {
+        self.config.as_deref()
     }
 
     /// With this many cores, unless a number was given or a file may say one.

@@ -18,6 +18,7 @@ standby = "none"
 polling = "dedicated"
 directory = "/run/groups"
 state-dir = "/var/lib/edge"
+metrics = "127.0.0.1:9464"
 
 [logs]
 in = 1048576
@@ -49,6 +50,7 @@ fn every_setting_is_read_and_ports_keep_the_order_of_the_file() {
     assert_eq!((config.tick().as_millis(), config.checkpoint_interval().as_millis()), (20, 10));
     assert_eq!((config.polling(), config.keeps_image_in_standby()), (Polling::Dedicated, false));
     assert_eq!((config.directory(), config.state_dir()), (Path::new("/run/groups"), Some(Path::new("/var/lib/edge"))));
+    assert_eq!(config.metrics().map(|address| address.to_string()).as_deref(), Some("127.0.0.1:9464"));
     assert_eq!(config.sizes().over(LogSizes::smallest()).input, 1 << 20);
     let names: Vec<_> = config.ports().iter().map(PortSpec::name).collect();
     assert_eq!(names, ["outside", "inside"]);
@@ -64,6 +66,7 @@ fn what_is_stored_says_the_same_and_has_the_same_fingerprint() {
     let bytes = config.bytes();
     let stored = Config::from_bytes(Path::new("config"), bytes, &Overrides::default(), "other").unwrap();
     assert_eq!(stored.bytes(), bytes);
+    assert_eq!(stored.metrics(), config.metrics());
     assert_eq!(stored.middlebox::<Nat>().unwrap(), config.middlebox::<Nat>().unwrap());
     assert_eq!(stored.fingerprint(3, 7), config.fingerprint(3, 7));
     assert_ne!(stored.fingerprint(3, 7), config.fingerprint(3, 8));
@@ -88,6 +91,7 @@ fn errors_name_file_line_and_column() {
     assert_eq!(refused("[group]\ncores = 99\n"), "nat.toml:2:9: cores: expected 1 to 32, found 99");
     assert_eq!(refused("[group]\n  tick = 0\n"), "nat.toml:2:10: tick: expected 1 to 60000 ms, found 0");
     assert!(refused("[group]\nname = \"a/b\"\n").starts_with("nat.toml:2:8: name: expected 1 to 64 letters"));
+    assert!(refused("[group]\nmetrics = \"9464\"\n").starts_with("nat.toml:2:11: invalid socket address"));
     assert!(refused("[group\n").starts_with("nat.toml:1:7: "));
     assert!(refused("[ports.x]\nkind = \"radio\"\n").starts_with("nat.toml:1:1: port `x`: unknown kind `radio`"));
     assert!(refused("[ports.x]\nkind = \"memory\"\nspeed = 1\n").starts_with("nat.toml:1:1: unknown field `speed`"));

@@ -1,6 +1,7 @@
 //! The configuration as text. Invariant: what [`write`] wrote, [`parse`] reads as the same configuration.
 
 use std::fmt;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -26,6 +27,7 @@ pub(crate) struct Overrides {
     pub(crate) polling: Option<Polling>,
     pub(crate) directory: Option<PathBuf>,
     pub(crate) state_dir: Option<PathBuf>,
+    pub(crate) metrics: Option<SocketAddr>,
     /// A port of the same name as one in the file takes its place; others follow.
     pub(crate) ports: Vec<PortSpec>,
 }
@@ -54,6 +56,7 @@ struct Group {
     polling: Option<Polling>,
     directory: Option<PathBuf>,
     state_dir: Option<PathBuf>,
+    metrics: Option<SocketAddr>,
 }
 
 /// The tables of the ports, in the order of the file.
@@ -182,6 +185,7 @@ pub(super) fn parse(path: &Path, text: &str, over: &Overrides, name: &str) -> Re
         polling: over.polling.or(group.polling).unwrap_or_default(),
         directory: over.directory.clone().or(group.directory).unwrap_or_else(GroupDir::default_root),
         state_dir: over.state_dir.clone().or(group.state_dir),
+        metrics: over.metrics.or(group.metrics),
         sizes: parsed.logs,
         ports: picker.ports(parsed.ports, &over.ports)?,
         middlebox: parsed.middlebox,
@@ -215,6 +219,9 @@ pub(super) fn write(config: &Config) -> Result<String, ConfigError> {
     set("directory", toml::Value::try_from(&config.directory)?);
     if let Some(state_dir) = &config.state_dir {
         set("state-dir", toml::Value::try_from(state_dir)?);
+    }
+    if let Some(metrics) = config.metrics {
+        set("metrics", metrics.to_string().into());
     }
     let mut ports = toml::Table::new();
     for port in &config.ports {
