@@ -4,7 +4,9 @@
 //! the interface to do; or it is counted: by the kernel for want of room, or here with a reason. The same holds for what is sent.
 //! Frames that this host sends by the interface itself do not come in.
 //!
-//! What is not taken is lost ([`Port::keeps`] is false), and `source` merely counts, on behind what was stamped after a restart.
+//! What is not taken waits: one frame here, those behind it in the kernel's queue, so that a sender who waits for acknowledgements
+//! is slowed down and loses nothing; what does not fit there is lost and counted. After a restart nothing comes again
+//! ([`Port::keeps`] is false), and `source` merely counts, on behind what was stamped.
 //! An interface may go down and come up again; one that is deleted ends the port.
 
 mod frame;
@@ -12,6 +14,7 @@ mod open;
 
 use std::os::fd::{AsFd, BorrowedFd};
 
+use ftmb_runtime::offload::Offload;
 use ftmb_runtime::packet::PortId;
 use rustix::io::Errno;
 
@@ -41,6 +44,9 @@ pub struct DevicePort {
     socket: PacketSocket,
     mtu: u32,
     next: u64,
+    /// A frame that was not taken, and what belongs to it; it is offered first.
+    held: Option<(u64, Offload)>,
+    held_bytes: Vec<u8>,
     counted: PortStatistics,
     /// What of the engine's counts is in `counted`.
     seen: Sends,
@@ -72,6 +78,8 @@ impl DevicePort {
             socket,
             mtu: interface.mtu,
             next: 1,
+            held: None,
+            held_bytes: Vec::new(),
             counted: PortStatistics::default(),
             seen: Sends::default(),
             gone: false,
@@ -156,10 +164,17 @@ impl Port for DevicePort {
             return Err(self.is_gone());
         }
         let (port, with_header) = (self.id, self.spec.offload());
-        let DevicePort { engine, next, counted, scratch, .. } = self;
+        let DevicePort { engine, next, held, held_bytes, counted, scratch, .. } = self;
         let mut taken = 0;
+        if let Some((source, offload)) = *held {
+            if !take(Received { port, source, offload, bytes: held_bytes }) {
+                return Ok(0);
+            }
+            *held = None;
+            taken = 1;
+        }
         let (mut too_long, mut malformed, mut unfinished) = (0, 0, 0);
-        let received = engine.receive(limit, &mut |message| {
+        let received = engine.receive(limit.saturating_sub(taken), &mut |message| {
             if message.truncated {
                 too_long += 1;
                 return true;
@@ -168,8 +183,14 @@ impl Port for DevicePort {
                 Ok(frame::Frame { offload, bytes }) => {
                     let source = *next;
                     *next += 1;
-                    taken += 1;
-                    take(Received { port, source, offload, bytes })
+                    if take(Received { port, source, offload, bytes }) {
+                        taken += 1;
+                        return true;
+                    }
+                    held_bytes.clear();
+                    held_bytes.extend_from_slice(bytes);
+                    *held = Some((source, offload));
+                    false
                 }
                 Err(NoFrame::Malformed) => {
                     malformed += 1;
@@ -219,6 +240,10 @@ impl Port for DevicePort {
 
     fn keeps(&self) -> bool {
         false
+    }
+
+    fn holds(&self) -> bool {
+        true
     }
 
     fn stamped(&mut self, _source: u64) {}
