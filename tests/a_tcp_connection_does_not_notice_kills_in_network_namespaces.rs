@@ -37,7 +37,7 @@ struct Run {
     reductions: u64,
     /// Segments sent again, but for those that only ask whether the last one has arrived.
     retransmitted: u64,
-    /// What the group says that it lost, and what the kernel lost between interfaces.
+    /// What the kernel lost between interfaces.
     losses: Vec<(&'static str, u64)>,
     outages: Vec<Outage>,
     longest: Duration,
@@ -65,6 +65,7 @@ fn run(killed: bool) -> Run {
     let counters = Counters::of(&lab.client).since(&before);
     let gigabits = bytes as f64 * 8.0 / start.elapsed().as_secs_f64() / 1e9;
     let mut losses = group.losses();
+    assert_eq!(losses, [], "the group has lost something: {}", group.log());
     losses.extend(Some(("between interfaces", backlog_drops() - dropped)).filter(|loss| loss.1 > 0));
     let reductions = ["TcpExtTCPSackRecovery", "TcpExtTCPRenoRecovery", "TcpExtTCPLossProbeRecovery"];
     let probes = counters.get("TcpExtTCPLossProbes");
@@ -124,7 +125,8 @@ fn every_byte_arrives_as_it_was_sent() {
         group.kill_master();
     }
     let report = client.end(PATIENCE);
-    eprintln!("{report:?}; lost: {:?}; {:?}", group.losses(), group.outages());
+    eprintln!("{report:?}; {:?}", group.outages());
+    assert_eq!(group.losses(), [], "{}", group.log());
     assert_eq!((report.count("/long_lived/broken"), report.count("/long_lived/complete")), (0, 2), "{report:?}");
     group.end();
 }

@@ -52,7 +52,8 @@ fn web_traffic_passes(lab: &Lab, group: &mut Group, server: &str, change: &str) 
     }
     let requests = Requests::read(&wrk.finish(PATIENCE));
     assert!(requests.errors == 0 && requests.per_second > 1.0, "{requests:?}, {}", nginx.errors());
-    eprintln!("{requests:?}; lost: {:?}; {:?}", group.losses(), group.outages());
+    eprintln!("{requests:?}; {:?}", group.outages());
+    assert_eq!(group.losses(), [], "{}", group.log());
 }
 
 #[test]
