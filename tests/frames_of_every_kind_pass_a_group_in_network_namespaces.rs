@@ -1,5 +1,5 @@
 //! What else travels between two interfaces with a group in the middle, while its master is killed: long frames, IPv6, ICMP with the
-//! errors that it reports, VLAN tags; and interfaces that go down and come up again.
+//! errors that it reports, fragments, VLAN tags; and interfaces that go down and come up again.
 
 mod network;
 
@@ -94,6 +94,41 @@ fn echoes_and_errors_are_translated() {
             let error = socket.recv(&mut [0; 16]).expect_err("nobody is there");
             assert_eq!(error.kind(), ErrorKind::ConnectionRefused, "{error}");
         });
+        group.kill_master();
+    }
+    assert_eq!(group.losses(), [], "{}", group.log());
+    group.end();
+}
+
+#[test]
+#[ignore = "needs root: network namespaces"]
+fn datagrams_in_fragments() {
+    if !possible(&["ping"]) {
+        return;
+    }
+    let lab = Lab::build(plan());
+    let mut group = Group::start(&lab, "nat", &group::nat(), &[]);
+    let bind = |address: &str| {
+        let socket = UdpSocket::bind(address).expect("a free port");
+        socket.set_read_timeout(Some(PATIENCE)).expect("a time");
+        socket
+    };
+    let server = lab.server.run(|| bind(&format!("{}:7300", lab::SERVER)));
+    let client = lab.client.run(|| bind("0.0.0.0:0"));
+    client.connect((lab::SERVER, 7300)).expect("a route");
+    let mut seen = None;
+    for number in 0..6_u8 {
+        lab.client.sh(&format!("ping -c 1 -s 5000 -W 10 {}", lab::SERVER));
+        let question: Vec<u8> = (0..6000_u32).map(|i| (i * 7 / 3) as u8 ^ number).collect();
+        client.send(&question).expect("can be sent");
+        let mut bytes = [0; 8000];
+        let (length, from) = server.recv_from(&mut bytes).expect("the question comes");
+        assert!(bytes[..length] == question, "question {number} is not what was asked");
+        assert_eq!(*seen.get_or_insert(from), from, "the flow has kept its port");
+        assert_eq!(from.ip().to_string(), lab::OUTSIDE);
+        server.send_to(&question, from).expect("can be sent");
+        let length = client.recv(&mut bytes).expect("the answer comes");
+        assert!(bytes[..length] == question, "answer {number} is not what was asked");
         group.kill_master();
     }
     assert_eq!(group.losses(), [], "{}", group.log());
