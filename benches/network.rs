@@ -10,6 +10,7 @@
 //! | `udp-64` | UDP in frames of 64 bytes over 16 flows as fast as they can be sent: Mpps that reach the server's socket |
 //! | `connections` | wrk with `Connection: close` against nginx, 64 at once: new connections a second |
 //! | `round-trip` | a UDP question every millisecond on an idle box: us, p50 and p99 |
+//! | `kill` | of systems that survive it: the longest time without an answer to such questions when the master is killed; then one iperf3 flow and a kill a second: segments sent again and timeouts, for each kill |
 //!
 //! Every measurement has new namespaces. The systems take turns within each case, and all cases are gone through again and again
 //! (`--rounds`); figures are medians. Everything shares the machine's CPUs: clients and servers as well, so they compare systems and do not say what one could do alone.
@@ -27,6 +28,8 @@ mod network;
 mod cases;
 #[path = "network/systems.rs"]
 mod systems;
+#[path = "network/unprotected.rs"]
+mod unprotected;
 
 use std::time::Duration;
 
@@ -73,6 +76,9 @@ impl std::fmt::Display for Row {
 }
 
 fn main() {
+    if std::env::args().nth(1).as_deref() == Some(unprotected::COMMAND) {
+        unprotected::run();
+    }
     let arguments = Arguments::parse(5);
     let seconds = Duration::from_secs(if arguments.smoke { 1 } else { arguments.seconds.unwrap_or(3) });
     let mut needed: Vec<&str> = systems::ALL.iter().flat_map(|system| system.needs()).copied().collect();
@@ -88,7 +94,7 @@ fn main() {
         for case in Case::ALL {
             for system in systems::ALL {
                 let name = format!("{}/{}", case.name(), system.name());
-                if !arguments.wants(&name) {
+                if !arguments.wants(&name) || !case.fits(*system) {
                     continue;
                 }
                 eprintln!("round {round} of {}: {name}", arguments.rounds);

@@ -5,12 +5,12 @@
 
 use std::time::Duration;
 
-use crate::network::counters::Counters;
+use crate::network::counters::{Counters, Flow};
 use crate::network::load::{self, Client};
-use crate::network::peers::{self, Iperf3, Nginx};
-use crate::network::process::PATIENCE;
+use crate::network::peers::{self, Iperf3, Nginx, Transfer};
+use crate::network::process::{PATIENCE, until};
 use crate::network::{Lab, Plan, lab};
-use crate::systems::System;
+use crate::systems::{Running, System};
 
 /// One kind of traffic.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,13 +25,16 @@ pub(crate) enum Case {
     Connections,
     /// Round trips on an idle box.
     RoundTrip,
+    /// What a kill does to a probe and to a TCP flow.
+    Kill,
 }
 
 type Figures = Vec<(&'static str, f64)>;
 
 impl Case {
     /// In the order of their turns.
-    pub(crate) const ALL: [Case; 5] = [Case::Tcp, Case::TcpPlain, Case::Udp64, Case::Connections, Case::RoundTrip];
+    pub(crate) const ALL: [Case; 6] =
+        [Case::Tcp, Case::TcpPlain, Case::Udp64, Case::Connections, Case::RoundTrip, Case::Kill];
 
     /// In tables.
     pub(crate) fn name(self) -> &'static str {
@@ -41,7 +44,13 @@ impl Case {
             Case::Udp64 => "udp-64",
             Case::Connections => "connections",
             Case::RoundTrip => "round-trip",
+            Case::Kill => "kill",
         }
+    }
+
+    /// Whether it can be measured of a system.
+    pub(crate) fn fits(self, system: &dyn System) -> bool {
+        self != Case::Kill || system.is_protected()
     }
 
     /// Measures it once.
@@ -50,12 +59,13 @@ impl Case {
         let offloads = !matches!(self, Case::TcpPlain);
         let (wire, steering) = (system.wire(), system.steering());
         let lab = Lab::build(Plan { wire, offloads, steering, ..Plan::default() });
-        let running = system.start(&lab);
+        let mut running = system.start(&lab);
         let mut figures = match self {
             Case::Tcp | Case::TcpPlain => tcp(&lab, time),
             Case::Udp64 => small_packets(&lab, time),
             Case::Connections => connections(&lab, time),
             Case::RoundTrip => round_trips(&lab, time),
+            Case::Kill => kills(&lab, &mut *running, time),
         };
         figures.extend(running.figures(&lab));
         figures
@@ -93,5 +103,39 @@ fn round_trips(lab: &Lab, time: Duration) -> Figures {
         ("us p50", report.number("/round_trip_us/p50")),
         ("us p99", report.number("/round_trip_us/p99")),
         ("lost", report.number("/lost")),
+    ]
+}
+
+/// One kill under a probe, and as many as there are seconds under a TCP flow at full speed.
+fn kills(lab: &Lab, running: &mut dyn Running, time: Duration) -> Figures {
+    let servers = load::serve(lab, lab::SERVER);
+    let probe = Client::start(lab, "probe");
+    std::thread::sleep(time / 4);
+    running.kill();
+    std::thread::sleep(time / 4);
+    let report = probe.end(PATIENCE);
+    drop(servers);
+
+    let server = Iperf3::serve(lab);
+    let before = Counters::of(&lab.client);
+    let mut client = server.start(lab, &format!("-t {}", time.as_secs() + 1));
+    let sent = || Flow::all(&lab.client, "dport = :5201").iter().map(|flow| flow.acknowledged).max().unwrap_or(0);
+    until("the transfer", || sent() > 10_000_000);
+    let mut kills = 0;
+    while client.runs() && kills < time.as_secs() {
+        std::thread::sleep(Duration::from_millis(400));
+        running.kill();
+        kills += 1;
+    }
+    let transfer = Transfer::read(&client.finish(PATIENCE));
+    let counters = Counters::of(&lab.client).since(&before);
+    let per_kill = |name| counters.get(name) as f64 / kills as f64;
+    vec![
+        ("ms outage", report.number("/longest_outage_us") / 1e3),
+        ("lost", report.number("/lost")),
+        ("retransmissions/kill", per_kill("TcpRetransSegs")),
+        ("tail probes/kill", per_kill("TcpExtTCPLossProbes")),
+        ("timeouts/kill", per_kill("TcpExtTCPTimeouts")),
+        ("Gbit/s meanwhile", transfer.bits_per_second / 1e9),
     ]
 }

@@ -121,10 +121,10 @@ impl InputLogger {
         self.arrival = self.arrival.max(self.record.now());
     }
 
-    /// Takes one frame of port object `object` into its core's log. False: that log is full and the port keeps the frame, offer
-    /// it again later. A frame of a port that does not keep it is dropped then, and counted.
+    /// Takes one frame of port object `object` into its core's log. False: that log is full and the port holds the frame, offer
+    /// it again later. A frame of a port that does not hold it is dropped then, and counted.
     #[inline]
-    pub fn take(&mut self, object: usize, keeps: bool, frame: Received<'_>) -> bool {
+    pub fn take(&mut self, object: usize, holds: bool, frame: Received<'_>) -> bool {
         if frame.bytes.len() > MAX_PACKET {
             self.record.add_stat(Stat::Oversized, 1);
             self.taken[object] = frame.source;
@@ -138,7 +138,7 @@ impl InputLogger {
             Appended::Early => self.publish_early(),
             Appended::Full => {
                 self.full = true;
-                if keeps {
+                if holds {
                     return false;
                 }
                 self.record.add_stat(Stat::DroppedAtDoor, 1);
@@ -153,10 +153,10 @@ impl InputLogger {
     /// # Errors
     /// [`Error::Port`].
     pub fn receive(&mut self, object: usize, port: &mut dyn Port, limit: usize) -> Result<usize, Error> {
-        let keeps = port.keeps();
+        let holds = port.holds();
         self.begin_batch();
         let now = self.arrival;
-        Ok(port.receive(now, limit, &mut |frame| self.take(object, keeps, frame))?)
+        Ok(port.receive(now, limit, &mut |frame| self.take(object, holds, frame))?)
     }
 
     /// Makes the batch visible to the cores, wakes them, and records what is stamped. Returns whether there was anything.

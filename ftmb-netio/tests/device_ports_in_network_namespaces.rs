@@ -72,6 +72,41 @@ fn with_a_pair(test: impl Fn(&Namespace, EngineChoice) + Sync) {
 
 #[test]
 #[ignore = "needs root: network namespaces"]
+fn a_frame_that_is_not_taken_is_offered_again_and_those_behind_it_wait() {
+    with_a_pair(|_, engine| {
+        let (mut one, mut other) = (open("v0", engine), open("v1", engine));
+        assert!(other.holds() && !other.keeps());
+        let frames: Vec<_> = (0..200).map(|at| frame(&[], 60 + at * 7, at as u8)).collect();
+        for frame in &frames {
+            assert!(one.send(&sent(Offload::default(), frame)).unwrap());
+        }
+        one.flush().unwrap();
+        let (mut seen, mut offered, mut refused, since) = (Vec::new(), 0, None, Instant::now());
+        while seen.len() < frames.len() && since.elapsed() < Duration::from_secs(10) {
+            let mut taken = 0;
+            let returned = other.receive(0, 8, &mut |received: Received<'_>| {
+                assert!(refused.take().is_none_or(|source| source == received.source), "what was refused comes first");
+                offered += 1;
+                if offered % 3 == 0 || seen.len() == 7 && offered < 40 {
+                    refused = Some(received.source);
+                    return false;
+                }
+                taken += 1;
+                if received.bytes[12..14] == OURS {
+                    seen.push(received.bytes.to_vec());
+                }
+                true
+            });
+            assert_eq!(returned.unwrap(), taken);
+            assert!(taken <= 8);
+        }
+        assert!(seen == frames, "{} of {} frames, or not in order", seen.len(), frames.len());
+        assert_eq!(other.statistics().lost(), 0);
+    });
+}
+
+#[test]
+#[ignore = "needs root: network namespaces"]
 fn frames_pass_both_ways_byte_for_byte_and_own_ones_do_not_come_back() {
     with_a_pair(|_, engine| {
         let (mut one, mut other) = (open("v0", engine), open("v1", engine));

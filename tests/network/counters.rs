@@ -49,6 +49,13 @@ impl Counters {
     }
 }
 
+/// Frames that this machine's kernel has dropped on their way from one interface to the next, because a CPU had too many waiting.
+pub(crate) fn backlog_drops() -> u64 {
+    let text = std::fs::read_to_string("/proc/net/softnet_stat").expect("the kernel shows its counters");
+    let dropped = |line: &str| u64::from_str_radix(line.split_whitespace().nth(1)?, 16).ok();
+    text.lines().filter_map(dropped).sum()
+}
+
 /// What is 0 in a connection that nothing happens to.
 pub(crate) const CONGESTION: [&str; 14] = [
     "TcpRetransSegs",

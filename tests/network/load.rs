@@ -12,29 +12,23 @@ use serde_json::Value;
 use super::process::Process;
 use super::{Lab, lab};
 
-/// The executable, built as this one was.
+/// The executable of the load.
 pub(crate) fn executable() -> PathBuf {
     example("network_load")
 }
 
-/// The executable of an example as it is now, in the profile that this executable was built in.
+/// The executable of an example as it is now, optimized whatever this one is: a slow box would be measured otherwise.
 pub(crate) fn example(name: &str) -> PathBuf {
     static BUILT: Mutex<BTreeMap<String, PathBuf>> = Mutex::new(BTreeMap::new());
     let mut built = BUILT.lock().unwrap_or_else(PoisonError::into_inner);
     let path = built.entry(name.into()).or_insert_with(|| {
         let test = std::env::current_exe().expect("a test has a path");
-        let directory = test.ancestors().nth(2).expect("target/PROFILE/deps/TEST");
-        let profile = match directory.file_name().and_then(std::ffi::OsStr::to_str) {
-            Some("debug") => "dev",
-            Some(name) => name,
-            None => panic!("{} is in no profile's directory", test.display()),
-        };
-        let target = directory.parent().expect("target/PROFILE");
+        let target = test.ancestors().nth(3).expect("target/PROFILE/deps/TEST");
         let mut cargo = std::process::Command::new(env!("CARGO"));
-        cargo.current_dir(env!("CARGO_MANIFEST_DIR")).args(["build", "--quiet", "--offline", "--example", name]);
-        cargo.args(["--profile", profile, "--target-dir"]).arg(target);
+        cargo.current_dir(env!("CARGO_MANIFEST_DIR")).args(["build", "--quiet", "--offline", "--release"]);
+        cargo.args(["--example", name, "--target-dir"]).arg(target);
         assert!(cargo.status().expect("cargo runs").success(), "{name} does not compile");
-        directory.join("examples").join(name)
+        target.join("release/examples").join(name)
     });
     path.clone()
 }

@@ -19,6 +19,7 @@
 #![allow(dead_code, reason = "each test uses its share")]
 
 pub(crate) mod counters;
+pub(crate) mod group;
 pub(crate) mod kernel;
 pub(crate) mod lab;
 pub(crate) mod leftovers;

@@ -122,15 +122,20 @@ pub(crate) struct Requests {
 
 /// Runs wrk for some seconds against the server's nginx, each request in a connection of its own.
 pub(crate) fn wrk(lab: &Lab, seconds: u64, at_once: u32) -> Requests {
-    let (url, at_once, time) =
-        (format!("http://{}/small", lab::SERVER), format!("-c{at_once}"), format!("-d{seconds}s"));
-    let command = ["wrk", "-t1", &at_once, &time, "-H", "Connection: close", &url];
-    let text = Process::start(&lab.client, lab.directory(), command).finish(PATIENCE + Duration::from_secs(seconds));
-    Requests::read(&text)
+    Requests::read(&start_wrk(lab, lab::SERVER, seconds, at_once).finish(PATIENCE + Duration::from_secs(seconds)))
+}
+
+/// Starts it, against another address; what it prints is for [`Requests::read`].
+pub(crate) fn start_wrk(lab: &Lab, server: &str, seconds: u64, at_once: u32) -> Process {
+    let (url, at_once, time) = (format!("http://{server}/small"), format!("-c{at_once}"), format!("-d{seconds}s"));
+    // Late is not broken.
+    let command = ["wrk", "-t1", &at_once, &time, "--timeout", "30s", "-H", "Connection: close", &url];
+    Process::start(&lab.client, lab.directory(), command)
 }
 
 impl Requests {
-    fn read(text: &str) -> Requests {
+    /// From what wrk prints.
+    pub(crate) fn read(text: &str) -> Requests {
         let after = |name: &str| text.lines().find_map(|line| line.trim().strip_prefix(name).map(str::trim));
         let per_second = after("Requests/sec:").and_then(|number| number.parse().ok());
         let digits = |text: &str| {
@@ -143,6 +148,12 @@ impl Requests {
             errors: errors.iter().sum(),
         }
     }
+}
+
+/// Starts a download by curl at so many bytes a second; it ends when it has everything, and prints the SHA-256 of what came.
+pub(crate) fn download(lab: &Lab, url: &str, rate: &str) -> Process {
+    let line = format!("set -o pipefail; curl --silent --show-error --fail --limit-rate {rate} {url} | sha256sum");
+    Process::start(&lab.client, lab.directory(), ["bash", "-c", &line])
 }
 
 /// Starts curl in the client's namespace; it ends when it has everything, and prints what came to its standard output.

@@ -49,6 +49,12 @@ pub fn nat() -> impl Middlebox {
     nat::Nat::new(nat::NatConfig::default(), PortId(0), PortId(1))
 }
 
+/// The same with another public address.
+pub fn nat_at(public: std::net::Ipv4Addr) -> impl Middlebox {
+    let config = nat::NatConfig { public, ..nat::NatConfig::default() };
+    nat::Nat::new(config, PortId(0), PortId(1))
+}
+
 /// The monitor between ports 0 and 1.
 pub fn monitor() -> impl Middlebox {
     monitor::Monitor::new(monitor::MonitorConfig::default(), PortId(0), PortId(1))

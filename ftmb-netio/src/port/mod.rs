@@ -14,6 +14,7 @@ mod complaint;
 pub mod device;
 mod error;
 mod frame;
+mod inlet;
 pub mod memory;
 pub mod pcap;
 mod spec;
@@ -102,8 +103,8 @@ pub struct Sent<'a> {
 /// ```
 pub trait Port: Send + Debug {
     /// Hands up to `limit` frames to `take`, in order, and returns how many were taken. `take` returns false when it
-    /// cannot take this frame now: the call ends, and the frame is offered again at the next one if the port keeps its
-    /// frames ([`Port::keeps`]). `now_ns` is the time, in ns of a clock that never goes back, for ports that pace.
+    /// cannot take this frame now: the call ends, and the frame is offered again at the next one if the port holds it
+    /// ([`Port::holds`]). `now_ns` is the time, in ns of a clock that never goes back, for ports that pace.
     ///
     /// Returns without waiting, also with 0 while frames are still on their way.
     ///
@@ -140,8 +141,14 @@ pub trait Port: Send + Debug {
     /// [`PortError`] if the outside refuses; what is buffered stays so, and the next call tries again.
     fn flush(&mut self) -> Result<(), PortError>;
 
-    /// True if what is not taken is kept (files, memory), false if the network loses it.
+    /// True if frames are still there after the death of this process (files, memory), false if the network loses them.
     fn keeps(&self) -> bool;
+
+    /// True if a frame that is not taken is offered again at the next call, and those behind it wait for it; false if it is
+    /// dropped. Unless a port says otherwise, it holds what it keeps.
+    fn holds(&self) -> bool {
+        self.keeps()
+    }
 
     /// Everything of this port below `source` (exclusive) has been stamped: it will not be asked for again.
     fn stamped(&mut self, source: u64);

@@ -8,6 +8,7 @@ use std::io;
 use ftmb_runtime::packet::PortId;
 
 use super::frame::{self, NoFrame};
+use super::inlet::Inlet;
 use super::tally::Tally;
 use super::{PortStat, PortStatistics, Received, Sent};
 use crate::offload;
@@ -16,18 +17,17 @@ use crate::uring::{EngineKind, Messages};
 /// One interface's frames.
 #[derive(Debug)]
 pub(super) struct Wire {
-    id: PortId,
+    inlet: Inlet,
     engine: Box<dyn Messages>,
     /// Frames have offload headers.
     offload: bool,
-    next: u64,
     pub(super) tally: Tally,
     scratch: Vec<u8>,
 }
 
 impl Wire {
     pub(super) fn new(id: PortId, name: &str, engine: Box<dyn Messages>, offload: bool) -> Wire {
-        Wire { id, engine, offload, next: 1, tally: Tally::new(name), scratch: Vec::new() }
+        Wire { inlet: Inlet::new(id), engine, offload, tally: Tally::new(name), scratch: Vec::new() }
     }
 
     pub(super) fn engine(&self) -> EngineKind {
@@ -36,24 +36,24 @@ impl Wire {
 
     /// Continues at this source position.
     pub(super) fn resume(&mut self, source: u64) {
-        self.next = source;
+        self.inlet.resume(source);
     }
 
     /// As [`Port::receive`](super::Port::receive); the error is what the kernel says in place of a frame.
     pub(super) fn receive(&mut self, limit: usize, take: &mut dyn FnMut(Received<'_>) -> bool) -> io::Result<usize> {
-        let Wire { id, engine, offload, next, tally, scratch } = self;
-        let (mut taken, mut too_long, mut malformed, mut unfinished) = (0, 0, 0, 0);
-        let received = engine.receive(limit, &mut |message| {
+        let Wire { inlet, engine, offload, tally, scratch } = self;
+        let Some(mut taken) = inlet.offer_held(take) else { return Ok(0) };
+        let (mut too_long, mut malformed, mut unfinished) = (0, 0, 0);
+        let received = engine.receive(limit.saturating_sub(taken), &mut |message| {
             if message.truncated {
                 too_long += 1;
                 return true;
             }
             match frame::received(message.payload, message.control, *offload, scratch) {
                 Ok(frame::Frame { offload, bytes }) => {
-                    let source = *next;
-                    *next += 1;
-                    taken += 1;
-                    return take(Received { port: *id, source, offload, bytes });
+                    let done = inlet.offer(offload, bytes, take);
+                    taken += usize::from(done);
+                    return done;
                 }
                 Err(NoFrame::Malformed) => malformed += 1,
                 Err(NoFrame::Unfinished) => unfinished += 1,

@@ -4,7 +4,9 @@
 //! the interface to do; or it is counted: by the kernel for want of room, or here with a reason. The same holds for what is sent.
 //! Frames that this host sends by the interface itself do not come in.
 //!
-//! What is not taken is lost ([`Port::keeps`] is false), and `source` merely counts, on behind what was stamped after a restart.
+//! What is not taken waits: one frame here, those behind it in the kernel's queue, so that a sender who waits for acknowledgements
+//! is slowed down and loses nothing; what does not fit there is lost and counted. After a restart nothing comes again
+//! ([`Port::keeps`] is false), and `source` merely counts, on behind what was stamped.
 //! An interface may go down and come up again; one that is deleted ends the port.
 //!
 //! Why not a `TPACKET_V3` ring: the kernel hands over its blocks when they are full, or after a millisecond, and that is what a ping
@@ -138,6 +140,10 @@ impl Port for DevicePort {
 
     fn keeps(&self) -> bool {
         false
+    }
+
+    fn holds(&self) -> bool {
+        true
     }
 
     fn stamped(&mut self, _source: u64) {}

@@ -116,6 +116,10 @@ impl Port for TapPort {
         false
     }
 
+    fn holds(&self) -> bool {
+        true
+    }
+
     fn stamped(&mut self, _source: u64) {}
 
     fn resume(&mut self, source: u64) -> Result<(), PortError> {

@@ -22,6 +22,7 @@ use std::time::{Duration, Instant};
 use ftmb_runtime::packet::PortId;
 use rustix::io::Errno;
 
+use super::inlet::Inlet;
 use super::tally::Tally;
 use super::wire::push_finished;
 use super::{MAX_FRAME, Port, PortError, PortStat, PortStatistics, Received, Sent, UdpSpec};
@@ -54,13 +55,12 @@ const PATIENCE: Duration = Duration::from_secs(2);
 /// ```
 #[derive(Debug)]
 pub struct UdpPort {
-    id: PortId,
+    inlet: Inlet,
     spec: UdpSpec,
     local: SocketAddr,
     engine: Box<dyn Messages>,
     socket: DatagramSocket,
     header: [u8; vxlan::HEADER],
-    next: u64,
     tally: Tally,
     dropped: u32,
     scratch: Vec<u8>,
@@ -81,13 +81,12 @@ impl UdpPort {
             .map_err(|source| PortError::Engine { path: format!("the tunnel {local}").into(), source })?;
         tracing::info!(%local, remote = %spec.remote(), vni = spec.vni(), port = id.0, "a tunnel is open");
         Ok(UdpPort {
-            id,
+            inlet: Inlet::new(id),
             spec: spec.clone(),
             local,
             engine,
             socket,
             header: vxlan::header(spec.vni()),
-            next: 1,
             tally: Tally::new(&local.to_string()),
             dropped: 0,
             scratch: Vec::new(),
@@ -134,9 +133,10 @@ impl Port for UdpPort {
         limit: usize,
         take: &mut dyn FnMut(Received<'_>) -> bool,
     ) -> Result<usize, PortError> {
-        let UdpPort { id, spec, engine, next, tally, .. } = self;
-        let (mut taken, mut lost) = (0, [0; NoFrame::ALL.len()]);
-        let received = engine.receive(limit, &mut |message| {
+        let UdpPort { inlet, spec, engine, tally, .. } = self;
+        let Some(mut taken) = inlet.offer_held(take) else { return Ok(0) };
+        let mut lost = [0; NoFrame::ALL.len()];
+        let received = engine.receive(limit.saturating_sub(taken), &mut |message| {
             let frame = if message.truncated {
                 Err(NoFrame::TooLong)
             } else if Address::read(message.name).is_none_or(|(from, _)| from != spec.remote().ip()) {
@@ -146,10 +146,9 @@ impl Port for UdpPort {
             };
             match frame {
                 Ok(bytes) => {
-                    let source = *next;
-                    *next += 1;
-                    taken += 1;
-                    take(Received { port: *id, source, offload: Offload::default(), bytes })
+                    let done = inlet.offer(Offload::default(), bytes, take);
+                    taken += usize::from(done);
+                    done
                 }
                 Err(reason) => {
                     lost[reason as usize] += 1;
@@ -180,10 +179,14 @@ impl Port for UdpPort {
         false
     }
 
+    fn holds(&self) -> bool {
+        true
+    }
+
     fn stamped(&mut self, _source: u64) {}
 
     fn resume(&mut self, source: u64) -> Result<(), PortError> {
-        self.next = source;
+        self.inlet.resume(source);
         Ok(())
     }
 
