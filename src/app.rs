@@ -20,7 +20,8 @@ pub(crate) type Refusal = Box<dyn std::error::Error + Send + Sync>;
 /// Constructs the middlebox for a number of cores.
 type Make<M> = dyn Fn(&Config, usize) -> Result<Instance<M>>;
 
-/// A middlebox with its command line: `up`, `demo`, `status`, `failover`, `checkpoint`, `control`, `log dump`.
+/// A middlebox with its command line: `up`, `check-config`, `demo`, `status`, `top`, `failover`, `checkpoint`, `control`, `log dump`,
+/// `completions`, `man`.
 ///
 /// ```no_run
 /// use std::sync::Mutex;
@@ -112,14 +113,15 @@ impl<M: Middlebox> App<M> {
     /// [`Error`]: returned from `main`, it is printed and makes the exit code 1.
     pub fn run(self) -> Result<()> {
         let arguments: Vec<OsString> = std::env::args_os().collect();
-        cli::start_tracing();
         if arguments.get(1).is_some_and(|first| first == roles::MARK) {
-            return roles::run(&arguments[2..], &self.make, |dir| cli::gateway::run(dir, M::flow_hash));
+            cli::logging::start(roles::called(&arguments[2..]), "error", None);
+            return cli::logging::finish(roles::run(&arguments[2..], &self.make, |dir| {
+                cli::gateway::run(dir, M::flow_hash)
+            }));
         }
         let layout = |config: &Config| Ok((self.make)(config, config.cores())?.table().layout());
-        cli::run(
-            &arguments,
-            cli::Program { name: &self.name, layout: &layout, flow_hash: M::flow_hash, scenario: self.scenario },
-        )
+        let program =
+            cli::Program { name: &self.name, layout: &layout, flow_hash: M::flow_hash, scenario: self.scenario };
+        cli::logging::finish(cli::run(&arguments, program))
     }
 }

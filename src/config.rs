@@ -11,6 +11,7 @@
 //! polling = "adaptive"          # or "dedicated": the cores have CPUs of their own
 //! directory = "/dev/shm/ftmb-0" # where groups live
 //! state-dir = "/var/lib/nat"    # where the checkpoint image lives
+//! metrics = "127.0.0.1:9464"    # where Prometheus asks for figures; default: nowhere
 //!
 //! [logs]                        # optional: bytes of each ring, powers of two
 //! in = 33554432
@@ -19,19 +20,31 @@
 //! kind = "pcap"
 //! in = "in.pcap"
 //!
+//! [journal]                     # optional: what survives a power loss
+//! directory = "/var/lib/nat/journal"
+//! durability = "async"          # or "sync": outputs wait for the disk; or "none": never forced to it, for replay only
+//! when-slow = "wait"            # or "suspend": go on without for a while
+//! when-full = "suspend"         # or "stop" the group
+//! segment = 67108864            # bytes of each file
+//! keep = 1073741824             # bytes to keep beyond what recovery needs
+//! slow-after = 1000             # ms that a write may take before it suspends
+//!
 //! [middlebox]                   # the type that App::new was given
 //! public = "192.0.2.1"
 //! ```
 
 mod error;
+mod journal;
 mod text;
 
 use std::io::Read;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 use std::time::Duration;
 
 use ftmb_netio::group_dir::{GroupDir, LogSizes};
+use ftmb_netio::journal::JournalConfig;
 use ftmb_netio::port::PortSpec;
 use ftmb_netio::supervisor::StandbyMode;
 use ftmb_runtime::packet::Ports;
@@ -40,6 +53,7 @@ use ftmb_runtime::worker::Polling;
 use serde::de::DeserializeOwned;
 
 pub use error::{ConfigError, Place};
+pub(crate) use journal::JournalOverrides;
 pub(crate) use text::Overrides;
 
 /// The sizes of logs that were asked for; the others are chosen by what the file system has.
@@ -82,8 +96,10 @@ pub(crate) struct Config {
     polling: Polling,
     directory: PathBuf,
     state_dir: Option<PathBuf>,
+    metrics: Option<SocketAddr>,
     sizes: AskedSizes,
     ports: Vec<PortSpec>,
+    journal: Option<JournalConfig>,
     middlebox: toml::Table,
     /// Identifies the executable.
     build: u64,
@@ -189,6 +205,11 @@ impl Config {
         self.state_dir.as_deref()
     }
 
+    /// Where the parent answers Prometheus.
+    pub(crate) fn metrics(&self) -> Option<SocketAddr> {
+        self.metrics
+    }
+
     /// This configuration with image and staged checkpoints elsewhere.
     ///
     /// # Errors
@@ -205,6 +226,19 @@ impl Config {
         Config { ports, ..self }.sealed()
     }
 
+    /// This configuration for a group that runs again what was recorded: elsewhere, with these ports, without a journal.
+    ///
+    /// # Errors
+    /// [`ConfigError::Store`].
+    pub(crate) fn for_replay(
+        self,
+        directory: PathBuf,
+        name: String,
+        ports: Vec<PortSpec>,
+    ) -> Result<Config, ConfigError> {
+        Config { directory, name, ports, journal: None, state_dir: None, ..self }.sealed()
+    }
+
     fn sealed(mut self) -> Result<Config, ConfigError> {
         self.stored = text::write(&self)?;
         Ok(self)
@@ -213,6 +247,19 @@ impl Config {
     /// Sizes of logs that were asked for.
     pub(crate) fn sizes(&self) -> AskedSizes {
         self.sizes
+    }
+
+    /// The journal, if there is to be one.
+    pub(crate) fn journal(&self) -> Option<&JournalConfig> {
+        self.journal.as_ref()
+    }
+
+    /// The configuration in these bytes, which stand in `path`.
+    ///
+    /// # Errors
+    /// As [`Config::load`].
+    pub(crate) fn parse(path: &Path, bytes: &[u8]) -> Result<Config, ConfigError> {
+        Config::from_bytes(path, bytes, &Overrides::default(), "ftmb")
     }
 
     /// The ports, in the order of their ids.

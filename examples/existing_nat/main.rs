@@ -27,7 +27,6 @@ use std::net::Ipv4Addr;
 
 use existing::nat::Nat;
 use ftmb::prelude::*;
-use scenario::NatScenario;
 
 const INSIDE: PortId = PortId(0);
 const OUTSIDE: PortId = PortId(1);
@@ -61,6 +60,9 @@ impl Middlebox for Nat {
 fn make() -> Nat {
     Nat::new(Ipv4Addr::new(198, 51, 100, 1))
 }
+
+/// What `demo` sends: with fragments that must be dropped.
+type NatScenario = scenario::Traffic<false>;
 
 fn main() -> ftmb::Result<()> {
     // The ports are named as the scenario names them: inside is the first, outside the second.

@@ -2,10 +2,9 @@
 
 use ftmb::prelude::*;
 
-use crate::scenario::NatScenario;
 use crate::traffic::driver::{self, Single};
 use crate::traffic::offloads;
-use crate::{INSIDE, OUTSIDE, make};
+use crate::{INSIDE, NatScenario, OUTSIDE, make};
 
 #[test]
 fn every_packet_is_translated_as_the_scenario_asks() {

@@ -14,6 +14,7 @@ use etherparse::{
 };
 
 mod checksum;
+pub(crate) mod fragment;
 pub(crate) mod rewrite;
 
 /// In the flags of a TCP segment: it opens.
@@ -112,7 +113,7 @@ pub(crate) enum Unfit {
     Foreign,
     /// IPv4 that carries a protocol without ports.
     Unsupported,
-    /// A fragment, the first included: its ports cannot be trusted to be those of the rest.
+    /// A fragment, the first included, whose ports are those of all the others: see [`fragment`].
     Fragment,
     /// Lengths that contradict each other, or a wrong IPv4 checksum.
     Malformed,
@@ -122,6 +123,9 @@ pub(crate) enum Unfit {
 pub(crate) fn parse(frame: &[u8]) -> Result<View, Unfit> {
     let network = find_ipv4(frame)?;
     let (transport, end, ip) = ipv4(frame, network)?;
+    if ip.is_fragmenting_payload() {
+        return Err(Unfit::Fragment);
+    }
     if ip.total_len() as usize > frame.len() - network || !is_sound(ip.slice()) {
         return Err(Unfit::Malformed);
     }
@@ -132,7 +136,13 @@ pub(crate) fn parse(frame: &[u8]) -> Result<View, Unfit> {
         let about = quoted(frame, transport + 8, end)?;
         return Ok(View::Error { network, transport, end, about });
     }
-    let segment = &frame[transport..end];
+    Ok(View::Flow(carried(frame, &ip, (network, transport, end))?))
+}
+
+/// What an IPv4 packet, or the first fragment of one, carries.
+#[inline]
+fn carried(frame: &[u8], ip: &Ipv4HeaderSlice<'_>, at: (usize, usize, usize)) -> Result<Head, Unfit> {
+    let segment = &frame[at.1..at.2];
     let (protocol, ports, opens, flags) = match ip.protocol() {
         IpNumber::TCP => {
             let tcp = TcpHeaderSlice::from_slice(segment).map_err(|_| Unfit::Malformed)?;
@@ -143,7 +153,9 @@ pub(crate) fn parse(frame: &[u8]) -> Result<View, Unfit> {
         }
         IpNumber::UDP => {
             let udp = UdpHeaderSlice::from_slice(segment).map_err(|_| Unfit::Malformed)?;
-            if !(8..=segment.len()).contains(&usize::from(udp.length())) {
+            // the first fragment of a datagram is shorter than the datagram says
+            let longest = if ip.more_fragments() { usize::MAX } else { segment.len() };
+            if !(8..=longest).contains(&usize::from(udp.length())) {
                 return Err(Unfit::Malformed);
             }
             (Protocol::Udp, (udp.source_port(), udp.destination_port()), true, 0)
@@ -154,7 +166,7 @@ pub(crate) fn parse(frame: &[u8]) -> Result<View, Unfit> {
         }
         _ => return Err(Unfit::Unsupported),
     };
-    Ok(View::Flow(head(&ip, (network, transport, end), protocol, ports, opens, flags)))
+    Ok(head(ip, at, protocol, ports, opens, flags))
 }
 
 /// The address that an IPv4 packet comes from, whatever it carries; VLAN tags are skipped.
@@ -194,15 +206,15 @@ fn ipv4(frame: &[u8], at: usize) -> Result<(usize, usize, Ipv4HeaderSlice<'_>), 
     if end < transport {
         return Err(Unfit::Malformed);
     }
-    if ip.is_fragmenting_payload() {
-        return Err(Unfit::Fragment);
-    }
     Ok((transport, end, ip))
 }
 
 /// The packet that an ICMP error quotes: its IPv4 header and at least 8 bytes more.
 fn quoted(frame: &[u8], at: usize, end: usize) -> Result<Head, Unfit> {
     let (transport, end, ip) = ipv4(&frame[..end], at)?;
+    if ip.fragments_offset().value() != 0 {
+        return Err(Unfit::Fragment);
+    }
     let segment = &frame[transport..end];
     if segment.len() < 8 {
         return Err(Unfit::Malformed);

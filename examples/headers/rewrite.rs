@@ -3,6 +3,8 @@
 //! Invariant: only the address, the port and the checksums that cover them change; what the packet leaves to its interface stays
 //! right ([`Packet::offload`]).
 
+use std::net::Ipv4Addr;
+
 use etherparse::checksum::Sum16BitWords;
 use ftmb::prelude::Packet;
 
@@ -66,6 +68,12 @@ pub(crate) fn address(frame: &mut [u8], network: usize, side: Side, new: Endpoin
     field.copy_from_slice(&new);
     change.apply(frame, network + 10);
     change
+}
+
+/// The destination of the IPv4 header at `network`.
+#[inline]
+pub(crate) fn destination(frame: &[u8], network: usize) -> Ipv4Addr {
+    Ipv4Addr::from_octets(std::array::from_fn(|index| frame[network + 16 + index]))
 }
 
 /// Recomputes the checksum of the ICMP message at `transport..end`. It is never left to an interface: no stack does so for ICMP

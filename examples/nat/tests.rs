@@ -1,5 +1,6 @@
 //! What the NAT does to single packets, and that the scenario notices what it must.
 
+mod fragments;
 mod transparent;
 
 use std::{
@@ -8,11 +9,14 @@ use std::{
 };
 
 use etherparse::{Icmpv4Slice, Ipv4HeaderSlice, PacketBuilder, UdpHeaderSlice};
-use ftmb::prelude::*;
+use ftmb::{
+    prelude::*,
+    testing::{Input, assert_recoverable},
+};
 
 use crate::{
-    middlebox::{Nat, NatConfig},
-    scenario::NatScenario,
+    NatScenario,
+    middlebox::{Nat, NatConfig, PortAllocation},
     traffic::{
         Headers, Identity, Offsets, Transport,
         driver::{self, Single},
@@ -39,6 +43,7 @@ fn addr(text: &str) -> SocketAddrV4 {
 const SYN: Transport = Transport::Tcp { seq: 1, ack: None, syn: true, fin: false, rst: false };
 const SYN_ACK: Transport = Transport::Tcp { seq: 1, ack: Some(2), syn: true, fin: false, rst: false };
 const DATA: Transport = Transport::Tcp { seq: 2, ack: Some(2), syn: false, fin: false, rst: false };
+const FIN: Transport = Transport::Tcp { seq: 2, ack: Some(2), syn: false, fin: true, rst: false };
 const RST: Transport = Transport::Tcp { seq: 2, ack: Some(2), syn: false, fin: false, rst: true };
 const UDP: Transport = Transport::Udp { checked: true };
 
@@ -70,6 +75,65 @@ fn open(nat: &mut Single<Nat>, transport: Transport) -> SocketAddrV4 {
 #[test]
 fn a_crash_loses_repeats_and_contradicts_nothing() {
     driver::assert_survives::<_, NatScenario>(|| Nat::new(NatConfig::default(), INSIDE, OUTSIDE));
+}
+
+#[test]
+fn a_crash_with_random_ports_loses_repeats_and_contradicts_nothing() {
+    let config = NatConfig { port_allocation: PortAllocation::Random, ..NatConfig::default() };
+    driver::assert_survives::<_, NatScenario>(move || Nat::new(config.clone(), INSIDE, OUTSIDE));
+}
+
+#[test]
+fn random_ports_are_the_same_ones_after_a_crash() {
+    let from = |port: u16| packet(SocketAddrV4::new(Ipv4Addr::new(10, 0, 0, 1), port), addr(SERVER), UDP);
+    let config = NatConfig { port_allocation: PortAllocation::Random, first_port: 2000, ..NatConfig::default() };
+    let trace: Vec<Input> = (1..400).map(|port| Input::Packet(INSIDE, from(port))).collect();
+    assert_recoverable(move || Nat::new(config.clone(), INSIDE, OUTSIDE), &trace, 4);
+}
+
+#[test]
+fn random_ports_do_not_follow_each_other_and_all_are_used() {
+    let random = NatConfig { port_allocation: PortAllocation::Random, ..NatConfig::default() };
+    let from = |port: u16| packet(SocketAddrV4::new(Ipv4Addr::new(10, 0, 0, 1), port), addr(SERVER), UDP);
+    let mut large = nat(random.clone());
+    let ports: Vec<u16> = (1..100).map(|port| send(&mut large, INSIDE, from(port)).unwrap().0.port()).collect();
+    let near = ports.windows(2).filter(|pair| pair[0].abs_diff(pair[1]) < 100).count();
+    assert!(near < 10 && ports.iter().all(|port| *port >= 1024), "{ports:?}");
+    let mut small = nat(NatConfig { first_port: 2000, last_port: 2063, ..random });
+    let mut ports: Vec<u16> = (1..65).map(|port| send(&mut small, INSIDE, from(port)).unwrap().0.port()).collect();
+    ports.sort_unstable();
+    assert!(ports.into_iter().eq(2000..2064));
+    assert_eq!(send(&mut small, INSIDE, from(65)), None);
+}
+
+#[test]
+fn a_storm_of_short_connections_needs_few_ports_if_closed_ones_are_forgotten_soon() {
+    let mut nat = nat(NatConfig {
+        port_allocation: PortAllocation::Random,
+        first_port: 2000,
+        last_port: 2049,
+        tcp_closed_timeout: Some(0),
+        sweep_ticks: 1,
+        ..NatConfig::default()
+    });
+    let host = Ipv4Addr::new(10, 0, 0, 1);
+    let open = |nat: &mut Single<Nat>, port: u16| {
+        let client = SocketAddrV4::new(host, port);
+        let (public, _) = send(nat, INSIDE, packet(client, addr(SERVER), SYN)).expect("a free port");
+        send(nat, OUTSIDE, packet(addr(SERVER), public, SYN_ACK)).expect("an answer");
+        (client, public)
+    };
+    let (client, public) = open(&mut nat, 60_000);
+    for port in 1..1000 {
+        let (client, public) = open(&mut nat, port);
+        send(&mut nat, INSIDE, packet(client, addr(SERVER), FIN)).expect("an end");
+        send(&mut nat, OUTSIDE, packet(addr(SERVER), public, FIN)).expect("an end");
+        if port % 40 == 0 {
+            nat.tick();
+        }
+    }
+    // one that lives on is not touched
+    assert_eq!(send(&mut nat, INSIDE, packet(client, addr(SERVER), DATA)), Some((public, addr(SERVER))));
 }
 
 #[test]

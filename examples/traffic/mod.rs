@@ -20,6 +20,7 @@ mod damage;
 pub(crate) mod driver;
 mod flow;
 mod flows;
+pub(crate) mod fragments;
 mod identity;
 #[cfg(test)]
 pub(crate) mod offloads;

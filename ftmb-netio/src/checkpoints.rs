@@ -41,6 +41,7 @@ impl Checkpoints {
     pub fn new(record: GroupRecord, stage: &Path, interval: u64) -> Result<Checkpoints, Error> {
         let stage = StageDir::create(stage)?;
         let last = record.now();
+        record.set_stat(Stat::CheckpointOpen, 0);
         Ok(Checkpoints {
             record,
             stage,
@@ -66,6 +67,7 @@ impl Checkpoints {
         if self.epoch != epoch || self.keeper != keeper {
             if self.epoch != epoch {
                 (self.head, self.open, self.answers) = (None, false, 0);
+                self.record.set_stat(Stat::CheckpointOpen, 0);
             }
             (self.epoch, self.keeper, self.look) = (epoch, keeper, true);
         }
@@ -75,6 +77,7 @@ impl Checkpoints {
         if requested {
             self.answers = self.record.asked();
             self.open = true;
+            self.record.set_stat(Stat::CheckpointOpen, self.record.now().max(1));
             self.record.request();
             if let Some(current) = self.record.current() {
                 self.record.member_bell(current.master).ring();
@@ -109,7 +112,12 @@ impl Checkpoints {
         self.record.add_stat(Stat::Checkpoints, 1);
         self.record.set_stat(Stat::CheckpointBytes, bytes);
         self.record.add_stat(Stat::CheckpointBytesTotal, bytes);
+        if next != 0 {
+            let gap = self.last.saturating_sub(self.record.stat(Stat::CheckpointAt));
+            self.record.set_stat(Stat::CheckpointGap, gap);
+        }
         self.record.set_stat(Stat::CheckpointAt, self.last);
+        self.record.set_stat(Stat::CheckpointOpen, 0);
         // A keeper that died may have staged the one after as well.
         self.look = true;
         Ok(true)
@@ -141,8 +149,7 @@ impl Checkpoints {
             !matches!(member.phase(), Phase::Standby | Phase::Keeper) || member.applied() >= self.record.committed()
         };
         if self.trim && applied() {
-            ol.trim();
-            self.trim = false;
+            self.trim = !ol.trim();
         }
     }
 

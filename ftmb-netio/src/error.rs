@@ -8,6 +8,7 @@ use ftmb_runtime::log::LogError;
 use ftmb_runtime::release::ReleaseError;
 
 use crate::group_record::MemberError;
+use crate::journal::JournalError;
 use crate::port::PortError;
 
 /// Why a gateway, a logger or the supervisor cannot go on.
@@ -26,6 +27,9 @@ pub enum Error {
     /// A port.
     #[error(transparent)]
     Port(#[from] PortError),
+    /// The journal.
+    #[error(transparent)]
+    Journal(#[from] JournalError),
     /// The operating system refused a step.
     #[error("{}: {step} failed", path.display())]
     Io {
@@ -210,6 +214,7 @@ impl Error {
             Error::NoProgress { .. } => 4,
             Error::NoSpace { .. } => 5,
             Error::OutOfSequence { .. } | Error::Frame { .. } | Error::Release(_) | Error::Log(_) => 6,
+            Error::Journal(_) => 7,
             _ => 9,
         }
     }
@@ -224,6 +229,9 @@ impl Error {
                 | Error::OutOfSequence { .. }
                 | Error::Frame { .. }
                 | Error::Release(_)
+                | Error::Journal(
+                    JournalError::Stopped { .. } | JournalError::Damaged { .. } | JournalError::Gap { .. }
+                )
                 | Error::Log(LogError::Torn { .. } | LogError::Foreign { .. } | LogError::Mismatch { .. })
         )
     }

@@ -8,6 +8,7 @@
 
 mod config;
 mod ports;
+mod watch;
 
 use std::cell::RefCell;
 use std::path::Path;
@@ -23,12 +24,14 @@ use crate::flow::OwnHash;
 use crate::group_dir::GroupDir;
 use crate::group_record::{GroupRecord, Identity, Stat};
 use crate::input_logger::InputLogger;
-use crate::output_logger::{Base, OneHost, OutputLogger};
+use crate::journal::{Journal, Journaled};
+use crate::output_logger::{Base, Holders, OneHost, OutputLogger};
 use crate::supervisor::{Factory, Supervisor};
 use crate::uring::Sleeper;
 
 pub use config::GatewayConfig;
 pub use ports::{PortSet, Reply};
+use watch::Watch;
 
 /// Frames taken from a port in one turn.
 const BATCH: usize = 64;
@@ -55,6 +58,8 @@ pub struct Gateway {
     ol: OutputLogger,
     supervisor: Supervisor,
     checkpoints: Checkpoints,
+    watch: Watch,
+    journal: Option<Journal>,
     next_round: u64,
     next_count: u64,
     stopping_since: Option<u64>,
@@ -95,9 +100,18 @@ impl Gateway {
             let il = InputLogger::attach(record.clone(), &logs, &ports.ids())?;
             let il = if let Some(own) = flow_hash { il.with_flow_hash(own) } else { il };
             ports.resume(|object, keeps| il.resume_at(object, keeps))?;
-            Ok((il, OutputLogger::new(record.clone(), logs.clone(), Box::new(OneHost), base)?))
+            let journal = match &config.journal {
+                None => None,
+                Some(journal) => {
+                    let (stored, base) = (dir.config()?, base.as_ref());
+                    let (record, logs, image, stage) = (&record, &logs, &*image, &*stage);
+                    Some(Journal::open(journal, &Journaled { record, logs, image, stage, config: &stored, base })?)
+                }
+            };
+            let holders: Box<dyn Holders> = journal.as_ref().map_or_else(|| Box::new(OneHost) as _, Journal::holder);
+            Ok((il, OutputLogger::new(record.clone(), logs.clone(), holders, base)?, journal))
         };
-        let (il, ol) = match rebuild() {
+        let (il, ol, journal) = match rebuild() {
             Err(error) => {
                 end_if_final(&record, &mut supervisor, &error)?;
                 return Err(error);
@@ -107,8 +121,9 @@ impl Gateway {
         let inbox = Inbox::attach(dir, record.clone(), &il);
         let answers = dir.control();
         ports.set_replies(move |reply| control::answer(&answers, reply));
-        info!(epoch = record.epoch(), committed = ?record.committed(), "the gateway is up");
+        info!(epoch = record.epoch(), committed = record.committed(), "the gateway is up");
         Ok(Gateway {
+            watch: Watch::new(&record),
             record,
             config,
             ports,
@@ -117,6 +132,7 @@ impl Gateway {
             ol,
             supervisor,
             checkpoints,
+            journal,
             next_round: 0,
             next_count: 0,
             stopping_since: None,
@@ -133,6 +149,9 @@ impl Gateway {
         let result = self.serve();
         match &result {
             Ok(()) => {
+                if let Some(journal) = self.journal.take() {
+                    journal.finish(self.record.stopping());
+                }
                 self.supervisor.end()?;
                 self.record.set_ended(1);
                 info!("the group has ended");
@@ -187,14 +206,21 @@ impl Gateway {
     /// What ends the gateway.
     pub fn turn(&mut self) -> Result<bool, Error> {
         let mut busy = false;
-        if self.stopping_since.is_none() && self.record.committed().is_some() {
+        // A group that was told to stop before it began, to run again what was recorded, takes nothing in.
+        let open = self.stopping_since.is_none() && !self.record.stopping();
+        if open && self.record.committed().is_some() {
             busy |= self.take_in()?;
         }
         let polled = self.ol.poll(&mut self.ports)?;
         busy |= !polled.is_idle();
         let now = self.record.now();
+        if let Some(journal) = &self.journal
+            && (busy || self.ol.has_news())
+        {
+            journal.ring();
+        }
         if polled.activated {
-            info!(epoch = self.record.epoch(), "the epoch is active");
+            self.watch.epoch_is_active(&self.record);
         }
         if polled.activated || now >= self.next_round || self.supervisor.has_news() {
             self.next_round = now + ROUND;
@@ -222,14 +248,25 @@ impl Gateway {
     }
 
     fn look_after(&mut self, now: u64) -> Result<bool, Error> {
+        self.record.set_stat(Stat::Heartbeat, now);
         let mut busy = self.supervisor.step(&mut self.ol, &mut self.ports)?;
+        if busy {
+            self.watch.epoch_begins(&self.record);
+        }
         let keeper = self.supervisor.keeper();
         let drain = self.stopping_since.is_some() && !self.ol.is_drained();
-        let pressed = self.il.was_full() || drain;
-        busy |= self.checkpoints.step(&mut self.ol, keeper, pressed)?;
+        let full = self.il.was_full();
+        if full {
+            self.record.add_stat(Stat::InputFull, 1);
+        }
+        busy |= self.checkpoints.step(&mut self.ol, keeper, full || drain)?;
+        self.watch.look(&self.record, now);
         if now >= self.next_count {
             self.next_count = now + COUNTING;
             self.ports.count();
+        }
+        if let Some(journal) = &mut self.journal {
+            journal.look(&self.ol)?;
         }
         self.look_for_the_end(now);
         Ok(busy)

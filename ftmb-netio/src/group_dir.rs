@@ -6,10 +6,12 @@
 //!                                    control/   image  stage/<epoch>-<number>            (unless they live in a state directory)
 //! ```
 
+mod prospect;
+mod root;
 mod sizes;
 
 use std::fs;
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use ftmb_runtime::log::{Log, LogKind, LogSpec};
@@ -17,6 +19,8 @@ use ftmb_runtime::log::{Log, LogKind, LogSpec};
 use crate::error::{Error, io_error};
 use crate::group_record::{GroupRecord, Identity};
 
+pub use prospect::{Prospect, check_directory};
+use root::private_dir;
 pub use sizes::{LogSizes, MIN_DET, MIN_IN, MIN_OUT, SHARE};
 
 /// All logs of a group.
@@ -286,22 +290,6 @@ impl GroupDir {
     pub fn remove(&self) -> Result<(), Error> {
         fs::remove_dir_all(&self.path).map_err(io_error(&self.path, "remove"))
     }
-}
-
-/// Creates a directory for this user alone, or checks that it is one.
-fn private_dir(path: &Path) -> Result<(), Error> {
-    match fs::DirBuilder::new().mode(0o700).create(path) {
-        Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => {
-            return Err(io_error(path, "create directory")(error));
-        }
-        _ => {}
-    }
-    let meta = fs::symlink_metadata(path).map_err(io_error(path, "stat"))?;
-    let (expected, found, mode) = (rustix::process::geteuid().as_raw(), meta.uid(), meta.mode() & 0o7777);
-    if !meta.is_dir() || found != expected || mode & 0o077 != 0 {
-        return Err(Error::NotPrivate { path: path.into(), expected, found, mode });
-    }
-    Ok(())
 }
 
 #[cfg(test)]

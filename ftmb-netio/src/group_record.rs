@@ -10,7 +10,8 @@
 //!         352 members       4 x { identity, phase, role, staged, applied, progress, error, detail, ... }
 //!         416 released      per core { which slot, 0: ordinal hash epoch, 1: ordinal hash epoch }
 //!         672 bells         per core, gateway, per member, parent; a cache line each
-//!         976 statistics    64 of the group, 16 per core, the last 4096 flip pauses, the last 64 takeovers
+//!         976 statistics    64 of the group, 16 per core, the last 4096 flip pauses, the last 64 takeovers,
+//!                           per core 96 of release delays
 //! ```
 //!
 //! | who | writes |
@@ -21,10 +22,13 @@
 //! | parent | `parent`, and `stop` |
 
 mod clock;
+mod delays;
 mod epochs;
 mod layout;
 mod members;
+mod protection;
 mod released;
+mod restore;
 mod statistics;
 
 use std::path::Path;
@@ -33,10 +37,13 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use ftmb_runtime::log::{Bell, LogError, Words};
 
 pub use clock::{monotonic_ns, unix_ns};
+pub use delays::{DELAY_BUCKETS, Delays};
 pub use epochs::{CoreCut, EpochRecord, Origin};
 pub use layout::{MAX_CORES, MAX_PORTS, MEMBERS};
 pub use members::{Identity, Member, MemberError, Phase, Role};
+pub use protection::Protection;
 pub use released::Released;
+pub use restore::Past;
 pub use statistics::{CoreStat, Stat, Takeover};
 
 /// What is fixed when a group is created.
@@ -44,7 +51,7 @@ pub use statistics::{CoreStat, Stat, Takeover};
 pub struct Birth {
     /// Number of cores, at most [`MAX_CORES`].
     pub cores: usize,
-    /// `CLOCK_MONOTONIC` at the group's zero, ns. Arrival times count from here.
+    /// `CLOCK_MONOTONIC` at the group's zero, ns, modulo 2^64. Arrival times count from here.
     pub clock_base: u64,
     /// Unix time of the group's zero, ns: wall clock = arrival + this.
     pub wall: i64,
@@ -84,10 +91,20 @@ impl GroupRecord {
     /// # Panics
     /// If the group has no core, or more than [`MAX_CORES`].
     pub fn create(path: &Path, fingerprint: u64, birth: Birth) -> Result<GroupRecord, LogError> {
+        GroupRecord::create_with(path, fingerprint, birth, |_| ())
+    }
+
+    fn create_with(
+        path: &Path,
+        fingerprint: u64,
+        birth: Birth,
+        fill: impl FnOnce(&GroupRecord),
+    ) -> Result<GroupRecord, LogError> {
         // Written under another name: whoever finds the record finds it with its birth.
         let newborn = path.with_extension("newborn");
         let record = GroupRecord { words: Words::create(&newborn, layout::WORDS, fingerprint)? };
         record.set_birth(birth);
+        fill(&record);
         std::fs::rename(&newborn, path).map_err(|source| LogError::Io { path: path.into(), step: "rename", source })?;
         Ok(record)
     }
@@ -165,9 +182,12 @@ impl GroupRecord {
         self.get(layout::CORES) as usize
     }
 
-    /// Ns since the group was created, by this host's monotonic clock.
+    /// Ns since the group was created, by this host's monotonic clock. (A group that was rebuilt after the host had started anew
+    /// may be older than that clock: its zero lies before the clock's.)
     pub fn now(&self) -> u64 {
-        monotonic_ns().saturating_sub(self.get(layout::CLOCK_BASE))
+        let passed = monotonic_ns().wrapping_sub(self.get(layout::CLOCK_BASE));
+        // A clock that runs backwards would be a difference below zero.
+        if passed > u64::MAX / 2 { 0 } else { passed }
     }
 
     /// The checkpoint that is committed; `None` before checkpoint 0 is.

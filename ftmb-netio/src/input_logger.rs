@@ -23,6 +23,8 @@ use crate::group_record::{CoreStat, GroupRecord, MAX_PORTS, Stat};
 use crate::port::{Port, Received};
 use lane::{Appended, Lane};
 
+pub(crate) use lane::{ARRIVAL, CONTROL, MARKS};
+
 /// Stamps inputs. One thread owns it.
 ///
 /// ```

@@ -13,6 +13,7 @@ pub mod gateway;
 pub mod group_dir;
 pub mod group_record;
 pub mod input_logger;
+pub mod journal;
 pub mod offload;
 pub mod output_logger;
 pub mod port;

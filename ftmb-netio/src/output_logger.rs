@@ -159,19 +159,23 @@ impl OutputLogger {
         let Some(reign) = &mut self.reign else { return Ok(polled) };
         polled.words = reign.settle(&self.logs, &*self.holders)?;
         let mut sent = false;
+        let active = reign.active && self.holders.know_active(reign.epoch.number);
         for lane in &mut reign.lanes {
             let input = self.holders.input(lane.core(), &self.logs.input[lane.core()]);
             let out = self.holders.out(lane.core(), &self.logs.out[lane.core()][reign.epoch.set]);
-            let done = lane.release(input, out, reign.active, BURST, outlet)?;
+            let done = lane.release(input, out, active, BURST, outlet)?;
             polled.released += done.released;
             polled.suppressed += done.suppressed;
             sent |= done.released != 0;
         }
+        let mut left_at = 0;
         if sent {
             outlet.flush()?;
+            // Once for all that left together.
+            left_at = self.record.now();
         }
         for lane in &mut reign.lanes {
-            lane.record(&self.record, reign.epoch.number);
+            lane.record(&self.record, reign.epoch.number, left_at);
         }
         if !reign.active {
             polled.activated = reign.activate(&self.record)?;
@@ -224,6 +228,9 @@ impl OutputLogger {
             (Some(_), Some(old)) => EpochRecord { number, master, closing_ckpt, ..old },
         };
         self.reign = None;
+        // Of the epoch that used this set before, if any.
+        let current = self.record.current().filter(|current| current.set == next.set);
+        self.holders.let_go(current.map_or(number.saturating_sub(2), |current| current.number));
         self.logs.reset_set(next.set);
         Ok(next)
     }
@@ -233,7 +240,7 @@ impl OutputLogger {
         if let Some(reign) = &mut self.reign {
             for lane in &mut reign.lanes {
                 let set = reign.epoch.set;
-                let det = self.holders.det(lane.core(), &self.logs.det[lane.core()][set]);
+                let det = self.holders.det(lane.core(), reign.epoch.number, &self.logs.det[lane.core()][set]);
                 let out = self.holders.out(lane.core(), &self.logs.out[lane.core()][set]);
                 lane.close(det, out);
             }
@@ -268,9 +275,13 @@ impl OutputLogger {
     }
 
     /// Whether everything before a checkpoint's flip is passed, released and recorded, and its inputs are stable (protocol 5,
-    /// step 2), in an epoch that is active.
+    /// step 2), in an epoch that is active, and the holders have the checkpoint.
     pub fn covers(&self, head: &DeltaHead) -> bool {
         let summary = head.summary();
+        // Asked first, so that they hear of it while outputs are still on their way.
+        if !self.holders.have_checkpoint(head) {
+            return false;
+        }
         let Some(reign) = &self.reign else { return false };
         let of_this_epoch = reign.active && reign.epoch.number == summary.epoch;
         of_this_epoch
@@ -300,15 +311,21 @@ impl OutputLogger {
     }
 
     /// Trims `in` and `det` behind the committed checkpoint (protocol 5, step 5): it has been applied, or there is nobody to
-    /// apply it and whoever loads the image will.
-    pub fn trim(&self) {
-        let (Some(base), Some(reign)) = (&self.base, &self.reign) else { return };
+    /// apply it and whoever loads the image will. False: a holder still lacks something, and keeps the rest from being trimmed.
+    pub fn trim(&self) -> bool {
+        let (Some(base), Some(reign)) = (&self.base, &self.reign) else { return true };
+        let mut whole = true;
         for (core, point) in base.cores.iter().enumerate() {
-            self.logs.input[core].trim(point.in_pos);
+            let needed = self.holders.need_input(core);
+            self.logs.input[core].trim(point.in_pos.min(needed));
+            whole &= needed >= point.in_pos;
             if base.epoch == reign.epoch.number {
-                self.logs.det[core][reign.epoch.set].trim(point.det_pos);
+                let needed = self.holders.need_det(core, base.epoch);
+                self.logs.det[core][reign.epoch.set].trim(point.det_pos.min(needed));
+                whole &= needed >= point.det_pos;
             }
         }
+        whole
     }
 
     /// The fullest of all `in` and current `det` logs: used share in 1/256.
@@ -331,7 +348,8 @@ impl Reign {
     fn settle(&mut self, logs: &GroupLogs, holders: &dyn Holders) -> Result<u64, Error> {
         let mut total = 0;
         for lane in &mut self.lanes {
-            lane.see(holders.det(lane.core(), &logs.det[lane.core()][self.epoch.set]));
+            let log = &logs.det[lane.core()][self.epoch.set];
+            lane.see(holders.det(lane.core(), self.epoch.number, log));
         }
         loop {
             let mut passed = 0;

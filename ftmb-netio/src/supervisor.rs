@@ -200,13 +200,13 @@ impl Supervisor {
         let (slot, pid) = (exit.slot, process.pid);
         let phase = self.record.member(slot).phase();
         if self.record.current().is_some_and(|epoch| epoch.master == slot) {
-            warn!(slot, pid, ?phase, status, "the master has ended");
+            warn!(slot, pid, ?phase, status, "the master has ended: a successor takes over");
             self.detected = Some(exit.at);
             let failures = self.record.failures();
             let delay = failures.checked_sub(FREE_FAILURES).map_or(0, |n| FIRST_DELAY << n.min(20)).min(LAST_DELAY);
             self.not_before = exit.at + delay;
         } else {
-            warn!(slot, pid, ?phase, status, "a standby or keeper has ended");
+            warn!(slot, pid, ?phase, status, "the standby (or keeper of the image) has ended: another one is started");
             self.standby_failures += 1;
             if self.standby_failures > MAX_FAILURES {
                 self.standby_not_before = exit.at + STANDBY_DELAY;
@@ -284,7 +284,8 @@ impl Supervisor {
             self.record.member_bell(member).ring();
         }
         let phase = self.record.member(slot).phase();
-        info!(epoch = number, master = slot, ?phase, from = ?epoch.from, base = ?epoch.base, "a new epoch begins");
+        let (from, checkpoint) = (epoch.from.map(|origin| origin.epoch), epoch.base);
+        info!(epoch = number, master = slot, ?phase, from, checkpoint, "a new epoch begins");
         Ok(())
     }
 

@@ -103,6 +103,15 @@ impl ControlError {
     }
 }
 
+/// What a figure means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MetricKind {
+    /// It only grows, and starts again from 0 at most.
+    Counter,
+    /// It goes up and down.
+    Gauge,
+}
+
 /// Figures that a middlebox reports.
 ///
 /// ```
@@ -113,22 +122,34 @@ impl ControlError {
 /// ```
 #[derive(Clone, Debug, Default)]
 pub struct Metrics {
-    values: Vec<(String, f64)>,
+    values: Vec<(MetricKind, String, f64)>,
 }
 
 impl Metrics {
     /// A figure that only grows.
     pub fn counter(&mut self, name: &str, value: u64) {
-        self.values.push((name.into(), value as f64));
+        self.values.push((MetricKind::Counter, name.into(), value as f64));
     }
 
     /// A figure that goes up and down.
     pub fn gauge(&mut self, name: &str, value: f64) {
-        self.values.push((name.into(), value));
+        self.values.push((MetricKind::Gauge, name.into(), value));
     }
 
     /// All figures in the order they were given.
     pub fn iter(&self) -> impl Iterator<Item = (&str, f64)> {
-        self.values.iter().map(|(name, value)| (name.as_str(), *value))
+        self.values.iter().map(|(_, name, value)| (name.as_str(), *value))
+    }
+
+    /// The same with what they mean.
+    ///
+    /// ```
+    /// use ftmb_runtime::middlebox::{MetricKind, Metrics};
+    /// let mut metrics = Metrics::default();
+    /// metrics.gauge("flows", 2.0);
+    /// assert_eq!(metrics.with_kinds().collect::<Vec<_>>(), [(MetricKind::Gauge, "flows", 2.0)]);
+    /// ```
+    pub fn with_kinds(&self) -> impl Iterator<Item = (MetricKind, &str, f64)> {
+        self.values.iter().map(|(kind, name, value)| (*kind, name.as_str(), *value))
     }
 }

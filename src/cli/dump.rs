@@ -1,4 +1,4 @@
-//! `log dump`: prints what is in a log or a group record. Invariant: what can be read is printed before the error that ends it, and
+//! `log dump`: prints what is in a log, a group record, or a part of a journal. Invariant: what can be read is printed before the error that ends it, and
 //! nothing is taken for a frame that is not one.
 
 use std::fmt::Write;
@@ -7,7 +7,8 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use ftmb_netio::group_record::{GroupRecord, monotonic_ns};
+use ftmb_netio::group_record::GroupRecord;
+use ftmb_netio::journal;
 use ftmb_runtime::determinant::{Kind, Word};
 use ftmb_runtime::frame::{self, InHeader, split_in, split_out, split_port};
 use ftmb_runtime::log::{FrameRef, Log, LogKind};
@@ -24,12 +25,12 @@ const SHOWN: usize = 24;
 /// What to print of which file.
 #[derive(Clone, Debug, Args)]
 pub(super) struct DumpOptions {
-    /// A log (in.0, det.0.1, out.0.1, ckpt, port.in, port.out) or a group record (group)
+    /// A log (in.0, det.0.1, out.0.1, ckpt, port.in, port.out), a group record (group), or a part of a journal (000001.segment, birth)
     file: PathBuf,
     /// Position to begin at: where a frame starts, in bytes; for determinants in words [default: the first retained]
     #[arg(long, value_name = "POSITION")]
     from: Option<u64>,
-    /// Frames or words to print, at most
+    /// Frames, words or batches to print, at most
     #[arg(long, value_name = "N", default_value_t = u64::MAX, hide_default_value = true)]
     limit: u64,
 }
@@ -49,6 +50,10 @@ fn dump(options: &DumpOptions, text: &mut String) -> Result<()> {
     match word(0) {
         LOG => log(options, (word(8) >> 32) as u32, word(16), text),
         WORDS => group(path, text),
+        journal::MAGIC => {
+            *text += &journal::describe(path, options.limit).map_err(ftmb_netio::Error::from)?;
+            Ok(())
+        }
         found if read >= 8 => Err(CommandError::NotALog { path: path.clone(), found }.into()),
         _ => {
             let (expected, found) = (4096, read as u64);
@@ -218,7 +223,7 @@ fn group(path: &Path, text: &mut String) -> Result<()> {
         path.display(),
         record.fingerprint(),
         birth.cores,
-        monotonic_ns().saturating_sub(birth.clock_base),
+        record.now(),
         birth.wall,
         birth.seed,
     );

@@ -38,6 +38,41 @@ pub enum CommandError {
         /// The port.
         name: String,
     },
+    /// A configuration that is well-formed and cannot work, for several reasons.
+    #[error("the configuration cannot work, for {} reasons:\n{}", reasons.len(), list(reasons))]
+    Configuration {
+        /// Why; each names what it is about.
+        reasons: Vec<crate::Error>,
+    },
+    /// A file that a port is to write has no directory.
+    #[error("port `{name}`: {}: expected a directory that can be written to", directory.display())]
+    OutputDirectory {
+        /// The port.
+        name: String,
+        /// The directory.
+        directory: PathBuf,
+        /// The reason.
+        #[source]
+        source: Box<ftmb_netio::Error>,
+    },
+    /// A port cannot be opened.
+    #[error("port `{name}`")]
+    OpenPort {
+        /// The port.
+        name: String,
+        /// The reason.
+        #[source]
+        source: Box<ftmb_netio::port::PortError>,
+    },
+    /// Nobody can be answered at the address for metrics.
+    #[error("metrics: expected an address of this host with a free port, found {address}")]
+    Metrics {
+        /// The address.
+        address: std::net::SocketAddr,
+        /// The reason.
+        #[source]
+        source: std::io::Error,
+    },
     /// The gateway process ended, and starting it again does not help.
     #[error("the gateway ended with {how}, failure {failures} in a row; its output says why")]
     Gateway {
@@ -107,6 +142,35 @@ pub enum CommandError {
         /// Packets that should not have come out like this.
         contradicted: u64,
     },
+    /// An option names a port that the recorded group did not have.
+    #[error("--out {name}: the recorded group has no port of this name")]
+    NoSuchPort {
+        /// The name.
+        name: String,
+    },
+    /// An option of a replay names a port that reads.
+    #[error("--out {name}: expected {name}=pcap::FILE: what was recorded comes from the journal")]
+    NotAnOutput {
+        /// The name.
+        name: String,
+    },
+    /// What was recorded does not come out again as it was.
+    #[error(
+        "checkpoint {from} to {}: core {core}: expected output {} with hash {:#018x}, found output {} with hash {:#018x}; the \
+         middlebox is not deterministic", to.map_or_else(|| "the end".into(), |to| to.to_string()), expected.0, expected.1, found.0, found.1
+    )]
+    Different {
+        /// The checkpoint that it was run again from.
+        from: u64,
+        /// The one at which it differs; `None`: behind the last one.
+        to: Option<u64>,
+        /// The core.
+        core: usize,
+        /// Its last output and the hash up to it, as recorded.
+        expected: (u64, u64),
+        /// As made again.
+        found: (u64, u64),
+    },
     /// The operating system refused a step.
     #[error("{step} failed")]
     Io {
@@ -116,6 +180,11 @@ pub enum CommandError {
         #[source]
         source: std::io::Error,
     },
+}
+
+/// One a line.
+fn list(reasons: &[crate::Error]) -> String {
+    reasons.iter().map(|reason| format!("  {reason:?}")).collect::<Vec<_>>().join("\n")
 }
 
 impl CommandError {

@@ -21,6 +21,7 @@ use ftmb_netio::supervisor::{Factory, Launch};
 use ftmb_netio::uring::EngineChoice;
 use ftmb_runtime::packet::PortId;
 
+use super::{logging, systemd};
 use crate::Result;
 use crate::config::Config;
 use crate::roles;
@@ -38,6 +39,7 @@ pub(crate) fn run(dir: &GroupDir, flow_hash: OwnHash) -> Result<()> {
         state_dir: config.state_dir().map(Path::to_owned),
         end_with_parent: true,
         end_when_exhausted: config.ports().iter().any(has_end),
+        journal: config.journal().cloned(),
     };
     Ok(Gateway::attach(dir, record.fingerprint(), settings, ports, Some(flow_hash), factory(dir))?.run()?)
 }
@@ -50,7 +52,8 @@ fn has_end(port: &PortSpec) -> bool {
 fn ports(dir: &GroupDir, record: &GroupRecord, config: &Config) -> Result<PortSet> {
     let mut ports = PortSet::new(record.clone());
     let mut in_memory = Vec::new();
-    let first = record.gateway().is_none();
+    // A group that was made again from its journal has had a gateway in an earlier life.
+    let first = record.gateway().is_none() && record.epoch() == 0;
     let options = PcapOptions {
         output: if first { OutputMode::Replace } else { OutputMode::Continue },
         created: record.birth().wall as u64,
@@ -96,6 +99,8 @@ pub(crate) fn command(dir: &GroupDir, role: roles::Role) -> Command {
         command.arg0(name);
     }
     command.arg(roles::MARK).arg(role.name()).arg(dir.path()).stdin(Stdio::null());
+    logging::pass_on(&mut command);
+    systemd::keep_from(&mut command);
     command
 }
 

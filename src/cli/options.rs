@@ -1,6 +1,7 @@
 //! Options of commands that start a group. Invariant: each of them has a setting of the same name in the configuration file.
 
-use std::path::PathBuf;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
@@ -8,6 +9,7 @@ use ftmb_netio::port::PortSpec;
 use ftmb_netio::supervisor::StandbyMode;
 use ftmb_runtime::worker::Polling;
 
+use super::journal_options::JournalOptions;
 use crate::config::{Config, ConfigError, Overrides};
 
 /// How to start a group.
@@ -40,6 +42,11 @@ pub(crate) struct GroupOptions {
     /// Where the checkpoint image lives [default: with the group, if there is room]
     #[arg(long, value_name = "DIR")]
     state_dir: Option<PathBuf>,
+    /// Answer Prometheus at this address, for example 127.0.0.1:9464 [default: do not]
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    metrics: Option<SocketAddr>,
+    #[command(flatten)]
+    journal: JournalOptions,
 }
 
 fn standby() -> impl TypedValueParser<Value = StandbyMode> {
@@ -64,9 +71,16 @@ impl GroupOptions {
             polling: self.polling,
             directory: self.directory.clone(),
             state_dir: self.state_dir.clone(),
+            metrics: self.metrics,
             ports: ports.to_vec(),
+            journal: self.journal.overrides(),
         };
         Config::load(self.config.as_deref(), &overrides, name)
+    }
+
+    /// The file that was named.
+    pub(crate) fn file(&self) -> Option<&Path> {
+        self.config.as_deref()
     }
 
     /// With this many cores, unless a number was given or a file may say one.

@@ -4,8 +4,11 @@
 //! subreaper: members that outlive their gateway become its children, and are reaped at once, so that a pid in the group record
 //! is never that of a process that has ended long ago.
 
+mod ends;
+mod stale;
+pub(crate) mod state;
+
 use std::os::unix::process::CommandExt;
-use std::path::PathBuf;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
@@ -14,16 +17,17 @@ use ftmb_netio::group_record::{Birth, GroupRecord, Identity};
 use ftmb_netio::port::PortKind;
 use rustix::process::{Pid, WaitOptions, WaitStatus, getpid, set_child_subreaper, wait};
 
-use super::{CommandError, gateway, process};
+use super::metrics::{Door, Endpoint};
+use super::observe::Observer;
+use super::{CommandError, gateway, past, process};
 use crate::config::Config;
 use crate::{Result, roles};
+use ends::{describe, reason};
 
 /// How long a group may take to end in good order: its gateway drains for 10 s at most.
-const PATIENCE: Duration = Duration::from_secs(15);
+pub(super) const PATIENCE: Duration = Duration::from_secs(15);
 /// Gateways that fail by themselves before the parent gives up.
 const MAX_FAILURES: u64 = 5;
-/// Free space that the image may need and logs do not leave on a small file system, bytes.
-const ROOM_FOR_IMAGE: u64 = 512 << 20;
 
 /// How the group is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,29 +52,84 @@ pub(crate) struct Parent {
     /// Gateways that ended by themselves without the group getting on.
     failures: u64,
     ended: bool,
+    /// Answers as long as the group is there.
+    _metrics: Option<Endpoint>,
 }
 
 impl Parent {
-    /// Creates a group and starts its gateway. `layout`: of the middlebox's state; `quiet`: what processes of the group print to
-    /// standard output goes nowhere.
+    /// Creates a group, or makes it again from the unfinished run of its journal, and starts its gateway. `layout`: of the
+    /// middlebox's state; `quiet`: what processes of the group print to standard output goes nowhere, and there is no past: a
+    /// group that nobody saw is not gone on with.
     pub(crate) fn start(config: Config, layout: u64, seed: u64, quiet: bool) -> Result<Parent> {
         set_child_subreaper(Some(getpid())).map_err(|errno| CommandError::io("becoming a subreaper")(errno.into()))?;
+        // Before anything is made: an address that is taken is refused at once.
+        let door = config.metrics().map(Door::open).transpose()?;
+        // Until the record names this process, nobody else may take its directory for a stale one.
+        let starting = GroupDir::lock(config.directory())?;
+        stale::clear(config.directory(), config.name())?;
         let dir = GroupDir::create(config.directory(), config.name())?;
         // From here on, a failure leaves nothing behind.
         let litter = Litter(Some(dir.clone()));
-        let config = with_room_for_image(config, &dir)?;
-        make_state(&config)?;
-        dir.write_config(config.bytes())?;
-        let fingerprint = config.fingerprint(config.cores(), layout);
-        let record = GroupRecord::create(&dir.record_path(), fingerprint, Birth::now(config.cores(), seed))?;
-        record.set_parent(Identity::mine());
-        let in_memory = config.ports().iter().any(|port| matches!(port.kind(), PortKind::Memory));
-        let sizes = config.sizes().over(dir.choose_sizes(config.cores(), in_memory)?);
-        let logs = dir.create_logs(config.cores(), sizes, fingerprint, in_memory)?;
+        let past = if quiet { None } else { past::find(&config, layout)? };
+        let (config, record, logs) = match past {
+            Some(past) => {
+                state::make(&past.config)?;
+                let record = past.recovery.rebuild(&dir, past.config.state_dir())?;
+                record.set_parent(Identity::mine());
+                let logs = dir.open_logs(record.cores(), record.fingerprint())?;
+                (past.config, record, logs)
+            }
+            None => {
+                let config = state::settle(config, dir.free()?)?;
+                state::make(&config)?;
+                dir.write_config(config.bytes())?;
+                let fingerprint = config.fingerprint(config.cores(), layout);
+                let record = GroupRecord::create(&dir.record_path(), fingerprint, Birth::now(config.cores(), seed))?;
+                record.set_parent(Identity::mine());
+                let in_memory = config.ports().iter().any(|port| matches!(port.kind(), PortKind::Memory));
+                let sizes = config.sizes().over(dir.choose_sizes(config.cores(), in_memory)?);
+                let logs = dir.create_logs(config.cores(), sizes, fingerprint, in_memory)?;
+                (config, record, logs)
+            }
+        };
+        drop(starting);
         litter.keep();
-        let mut parent = Parent { dir, config, record, logs, quiet, gateway: None, failures: 0, ended: false };
+        let mut parent =
+            Parent { dir, config, record, logs, quiet, gateway: None, failures: 0, ended: false, _metrics: None };
+        parent.start_gateway()?;
+        if let Some(door) = door {
+            parent._metrics = Some(door.answer(Observer::new(parent.dir.clone(), parent.record.clone()))?);
+        }
+        Ok(parent)
+    }
+
+    /// Starts the gateway of a group whose directory is made already.
+    pub(crate) fn of(dir: GroupDir, config: Config, record: GroupRecord, quiet: bool) -> Result<Parent> {
+        set_child_subreaper(Some(getpid())).map_err(|errno| CommandError::io("becoming a subreaper")(errno.into()))?;
+        let litter = Litter(Some(dir.clone()));
+        record.set_parent(Identity::mine());
+        let logs = dir.open_logs(record.cores(), record.fingerprint())?;
+        litter.keep();
+        let mut parent =
+            Parent { dir, config, record, logs, quiet, gateway: None, failures: 0, ended: false, _metrics: None };
         parent.start_gateway()?;
         Ok(parent)
+    }
+
+    /// Looks after the group until it ends by itself, in good order.
+    pub(crate) fn until_ended(&mut self, patience: Duration, interrupted: impl Fn() -> bool) -> Result<()> {
+        let since = Instant::now();
+        while self.look()? != Health::Ended {
+            if interrupted() {
+                return Err(CommandError::Interrupted.into());
+            }
+            if since.elapsed() > patience {
+                let what = "the end of what was recorded";
+                return Err(CommandError::Timeout { what, waited: patience }.into());
+            }
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        Ok(())
     }
 
     fn start_gateway(&mut self) -> Result<()> {
@@ -119,11 +178,13 @@ impl Parent {
             self.failures += 1;
         }
         let hopeless = self.record.active() == 0 && status.exited();
-        if hopeless || self.failures >= MAX_FAILURES {
-            let how = describe(status);
-            return Err(CommandError::Gateway { how, failures: self.failures }.into());
+        let (how, failures) = (describe(status), self.failures);
+        if hopeless || failures >= MAX_FAILURES {
+            return Err(CommandError::Gateway { how, failures }.into());
         }
         self.start_gateway()?;
+        let pid = self.gateway.map(|pid| pid.as_raw_nonzero().get());
+        tracing::warn!(how, failures, pid, "the gateway has ended and is started again; what it had stamped is kept");
         Ok(Health::Restarted)
     }
 
@@ -134,6 +195,9 @@ impl Parent {
             if self.gateway == Some(pid) {
                 self.gateway = None;
                 ended = Some(status);
+            } else {
+                // A member that a gateway before this one had started: the present one sees its end, but not how it came.
+                tracing::info!(pid = pid.as_raw_nonzero().get(), how = describe(status), "an adopted member has ended");
             }
         }
         ended
@@ -163,14 +227,25 @@ impl Parent {
         Ok(())
     }
 
-    /// Ends the group in good order: what is stamped is processed and released first. Then nothing is left of it.
-    pub(crate) fn stop(mut self) -> Result<()> {
+    /// Ends the group in good order: what is stamped is processed and released first. Then nothing is left of it. `meanwhile` is
+    /// called again and again, and says whether there is no time for that.
+    pub(crate) fn stop(mut self, mut meanwhile: impl FnMut(&GroupRecord) -> bool) -> Result<()> {
         self.record.stop();
         self.record.gateway_bell().ring();
         let since = Instant::now();
         while !self.ended && since.elapsed() < PATIENCE {
             self.look()?;
+            if meanwhile(&self.record) {
+                break;
+            }
             std::thread::sleep(Duration::from_millis(1));
+        }
+        if !self.ended {
+            let waited_s = since.elapsed().as_secs();
+            tracing::warn!(
+                waited_s,
+                "the group is killed before it has ended in good order: what it had stamped is lost"
+            );
         }
         Ok(())
     }
@@ -196,9 +271,9 @@ impl Parent {
                 Err(_) => break,
             }
         }
-        clean_state(&self.config)?;
+        state::clean(&self.config)?;
         self.dir.remove()?;
-        Ok(())
+        Ok(GroupDir::remove_empty_root(self.config.directory())?)
     }
 }
 
@@ -227,63 +302,4 @@ impl Drop for Litter {
             tracing::error!(%error, "something of the group is left");
         }
     }
-}
-
-fn reason(code: u64) -> &'static str {
-    match code {
-        2 => "replay did not reproduce what was logged or released: the middlebox is not deterministic",
-        3 => "a member gave up",
-        4 => "takeover after takeover failed",
-        5 => "there is no room for its logs",
-        _ => "it cannot go on",
-    }
-}
-
-fn describe(status: WaitStatus) -> String {
-    match (status.exit_status(), status.terminating_signal()) {
-        (Some(code), _) => format!("exit code {code}"),
-        (_, Some(signal)) => format!("signal {signal}"),
-        _ => "unknown".into(),
-    }
-}
-
-/// The image stays with the group if there is room for it; else it goes to the user's state directory.
-fn with_room_for_image(config: Config, dir: &GroupDir) -> Result<Config> {
-    if let Some(given) = config.state_dir() {
-        let path = given.join(config.name());
-        return Ok(config.with_state_dir(path)?);
-    }
-    if dir.free()? >= ROOM_FOR_IMAGE {
-        return Ok(config);
-    }
-    let home = |name, rest: &str| std::env::var_os(name).map(|at| PathBuf::from(at).join(rest));
-    let root = home("XDG_STATE_HOME", "ftmb").or_else(|| home("HOME", ".local/state/ftmb"));
-    match root.map(|root| root.join(config.name())) {
-        Some(path) if std::fs::create_dir_all(&path).is_ok() => Ok(config.with_state_dir(path)?),
-        _ => Ok(config),
-    }
-}
-
-/// Removes what a group keeps outside of its directory.
-fn clean_state(config: &Config) -> Result<()> {
-    let Some(path) = config.state_dir() else { return Ok(()) };
-    let files = ["image", "image.lock"].map(|name| std::fs::remove_file(path.join(name)));
-    for removed in files.into_iter().chain([std::fs::remove_dir_all(path.join("stage"))]) {
-        if let Err(source) = removed
-            && source.kind() != std::io::ErrorKind::NotFound
-        {
-            return Err(ftmb_netio::Error::Io { path: path.into(), step: "clean", source }.into());
-        }
-    }
-    // Only if nothing else is in it.
-    let _ = std::fs::remove_dir(path);
-    Ok(())
-}
-
-/// Makes the place for what a group keeps outside of its directory.
-fn make_state(config: &Config) -> Result<()> {
-    clean_state(config)?;
-    let Some(path) = config.state_dir() else { return Ok(()) };
-    let failed = |source| ftmb_netio::Error::Io { path: path.into(), step: "create directory", source };
-    Ok(std::fs::create_dir_all(path).map_err(failed)?)
 }

@@ -28,4 +28,9 @@ impl Signals {
     pub(crate) fn came(&self) -> bool {
         self.flag.load(Ordering::SeqCst)
     }
+
+    /// Whether one came since this was last asked.
+    pub(crate) fn take(&self) -> bool {
+        self.flag.swap(false, Ordering::SeqCst)
+    }
 }

@@ -51,6 +51,11 @@ pub(crate) fn count(number: u64) -> String {
     text
 }
 
+/// So many of something, in words: `1 core`, `2 cores`.
+pub(crate) fn many(number: u64, what: &str) -> String {
+    format!("{} {what}{}", count(number), if number == 1 { "" } else { "s" })
+}
+
 /// A time in ns with three digits and its unit: `4.21 ms`.
 pub(crate) fn ns(time: u64) -> String {
     scaled(time as f64, 1000.0, &["ns", "us", "ms", "s"])
@@ -90,6 +95,7 @@ mod tests {
     #[test]
     fn numbers_are_readable() {
         assert_eq!([count(0), count(999), count(1000), count(1_340_221)], ["0", "999", "1,000", "1,340,221"]);
+        assert_eq!([many(0, "core"), many(1, "core"), many(2_000, "core")], ["0 cores", "1 core", "2,000 cores"]);
         assert_eq!([ns(0), ns(999), ns(4210), ns(12_345_678)], ["0 ns", "999 ns", "4.21 us", "12.3 ms"]);
         assert_eq!(ns(3_600_000_000_000), "3600 s");
         assert_eq!([bytes(12), bytes(2048), bytes(150 << 20)], ["12 B", "2.00 KiB", "150 MiB"]);

@@ -18,9 +18,18 @@ standby = "none"
 polling = "dedicated"
 directory = "/run/groups"
 state-dir = "/var/lib/edge"
+metrics = "127.0.0.1:9464"
 
 [logs]
 in = 1048576
+
+[journal]
+directory = "/var/lib/edge/journal"
+durability = "sync"
+when-slow = "suspend"
+when-full = "stop"
+keep = 8388608
+slow-after = 50
 
 [ports.outside]
 kind = "memory"
@@ -49,6 +58,7 @@ fn every_setting_is_read_and_ports_keep_the_order_of_the_file() {
     assert_eq!((config.tick().as_millis(), config.checkpoint_interval().as_millis()), (20, 10));
     assert_eq!((config.polling(), config.keeps_image_in_standby()), (Polling::Dedicated, false));
     assert_eq!((config.directory(), config.state_dir()), (Path::new("/run/groups"), Some(Path::new("/var/lib/edge"))));
+    assert_eq!(config.metrics().map(|address| address.to_string()).as_deref(), Some("127.0.0.1:9464"));
     assert_eq!(config.sizes().over(LogSizes::smallest()).input, 1 << 20);
     let names: Vec<_> = config.ports().iter().map(PortSpec::name).collect();
     assert_eq!(names, ["outside", "inside"]);
@@ -64,6 +74,7 @@ fn what_is_stored_says_the_same_and_has_the_same_fingerprint() {
     let bytes = config.bytes();
     let stored = Config::from_bytes(Path::new("config"), bytes, &Overrides::default(), "other").unwrap();
     assert_eq!(stored.bytes(), bytes);
+    assert_eq!(stored.metrics(), config.metrics());
     assert_eq!(stored.middlebox::<Nat>().unwrap(), config.middlebox::<Nat>().unwrap());
     assert_eq!(stored.fingerprint(3, 7), config.fingerprint(3, 7));
     assert_ne!(stored.fingerprint(3, 7), config.fingerprint(3, 8));
@@ -88,6 +99,7 @@ fn errors_name_file_line_and_column() {
     assert_eq!(refused("[group]\ncores = 99\n"), "nat.toml:2:9: cores: expected 1 to 32, found 99");
     assert_eq!(refused("[group]\n  tick = 0\n"), "nat.toml:2:10: tick: expected 1 to 60000 ms, found 0");
     assert!(refused("[group]\nname = \"a/b\"\n").starts_with("nat.toml:2:8: name: expected 1 to 64 letters"));
+    assert!(refused("[group]\nmetrics = \"9464\"\n").starts_with("nat.toml:2:11: invalid socket address"));
     assert!(refused("[group\n").starts_with("nat.toml:1:7: "));
     assert!(refused("[ports.x]\nkind = \"radio\"\n").starts_with("nat.toml:1:1: port `x`: unknown kind `radio`"));
     assert!(refused("[ports.x]\nkind = \"memory\"\nspeed = 1\n").starts_with("nat.toml:1:1: unknown field `speed`"));
@@ -130,4 +142,41 @@ fn the_command_line_wins_and_is_named_when_it_is_wrong() {
     overrides.ports = vec!["a=memory".parse().unwrap(), "a=memory".parse().unwrap()];
     let error = text::parse(Path::new("nat.toml"), WHOLE, &overrides, "nat").expect_err("refused");
     assert_eq!(error.to_string(), "--port a=memory: port `a` is there already");
+}
+
+#[test]
+fn the_journal_has_defaults_and_is_stored_in_full() {
+    use ftmb_netio::journal::{Durability, JournalConfig, WhenFull, WhenSlow};
+    let config = parse(WHOLE).unwrap();
+    let journal = config.journal().unwrap();
+    let expected = JournalConfig {
+        durability: Durability::Sync,
+        when_slow: WhenSlow::Suspend,
+        when_full: WhenFull::Stop,
+        keep: 8 << 20,
+        slow_after: Duration::from_millis(50),
+        ..JournalConfig::new("/var/lib/edge/journal")
+    };
+    assert_eq!(*journal, expected);
+    assert_eq!(parse(config.stored.as_str()).unwrap().journal(), Some(journal));
+    assert_eq!(parse("").unwrap().journal(), None);
+    let plain = parse("[journal]\ndirectory = \"j\"").unwrap();
+    assert_eq!(*plain.journal().unwrap(), JournalConfig::new("j"));
+    // The command line wins, and can do without the file.
+    let journal = JournalOverrides { directory: Some("k".into()), ..JournalOverrides::default() };
+    let over = Overrides { journal, ..Overrides::default() };
+    let config = text::parse(Path::new("nat.toml"), WHOLE, &over, "nat").unwrap();
+    assert_eq!(config.journal().unwrap().directory, Path::new("k"));
+}
+
+#[test]
+fn a_journal_without_a_place_or_with_segments_too_small_is_refused() {
+    assert!(refused("[journal]\ndurability = \"sync\"").contains("a directory"), "{}", refused("[journal]\nkeep = 1"));
+    let small = refused("[journal]\ndirectory = \"j\"\nsegment = 4096");
+    assert!(small.contains("nat.toml:3") && small.contains("a multiple of 4096 from 4 MiB to 1 GiB"), "{small}");
+    let durability = Some(ftmb_netio::journal::Durability::Sync);
+    let over =
+        Overrides { journal: JournalOverrides { durability, ..JournalOverrides::default() }, ..Overrides::default() };
+    let error = text::parse(Path::new(""), "", &over, "nat").expect_err("refused").to_string();
+    assert!(error.contains("--journal DIR"), "{error}");
 }

@@ -1,6 +1,7 @@
 //! The configuration as text. Invariant: what [`write`] wrote, [`parse`] reads as the same configuration.
 
 use std::fmt;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -13,6 +14,7 @@ use serde::Deserialize;
 use serde::de::{DeserializeOwned, MapAccess, Visitor};
 use toml::Spanned;
 
+use super::journal::{self, JournalOverrides, JournalText};
 use super::{AskedSizes, Config, ConfigError, Place};
 
 /// What the command line says, over the file.
@@ -26,8 +28,10 @@ pub(crate) struct Overrides {
     pub(crate) polling: Option<Polling>,
     pub(crate) directory: Option<PathBuf>,
     pub(crate) state_dir: Option<PathBuf>,
+    pub(crate) metrics: Option<SocketAddr>,
     /// A port of the same name as one in the file takes its place; others follow.
     pub(crate) ports: Vec<PortSpec>,
+    pub(crate) journal: JournalOverrides,
 }
 
 #[derive(Deserialize)]
@@ -39,6 +43,7 @@ struct Text {
     logs: AskedSizes,
     #[serde(default)]
     ports: PortTables,
+    journal: Option<Spanned<JournalText>>,
     #[serde(default)]
     middlebox: toml::Table,
 }
@@ -54,6 +59,7 @@ struct Group {
     polling: Option<Polling>,
     directory: Option<PathBuf>,
     state_dir: Option<PathBuf>,
+    metrics: Option<SocketAddr>,
 }
 
 /// The tables of the ports, in the order of the file.
@@ -82,13 +88,18 @@ impl<'de> Deserialize<'de> for PortTables {
 }
 
 /// A setting and where it stands.
-struct Setting<T> {
+pub(super) struct Setting<T> {
     value: T,
     place: Place,
 }
 
 impl<T: ToString> Setting<T> {
-    fn check(self, setting: &'static str, expected: &'static str, fits: impl Fn(&T) -> bool) -> Result<T, ConfigError> {
+    pub(super) fn check(
+        self,
+        setting: &'static str,
+        expected: &'static str,
+        fits: impl Fn(&T) -> bool,
+    ) -> Result<T, ConfigError> {
         if fits(&self.value) {
             return Ok(self.value);
         }
@@ -97,13 +108,13 @@ impl<T: ToString> Setting<T> {
 }
 
 /// Takes settings from the command line, else from the file, else the default.
-struct Picker<'a> {
+pub(super) struct Picker<'a> {
     path: &'a Path,
     text: &'a str,
 }
 
 impl Picker<'_> {
-    fn pick<T>(&self, option: &str, over: Option<T>, file: Option<Spanned<T>>, default: T) -> Setting<T> {
+    pub(super) fn pick<T>(&self, option: &str, over: Option<T>, file: Option<Spanned<T>>, default: T) -> Setting<T> {
         match (over, file) {
             (Some(value), _) => Setting { value, place: Place::Option(option.into()) },
             (None, Some(file)) => {
@@ -114,7 +125,7 @@ impl Picker<'_> {
         }
     }
 
-    fn place(&self, span: std::ops::Range<usize>) -> Place {
+    pub(super) fn place(&self, span: std::ops::Range<usize>) -> Place {
         Place::in_text(self.path, self.text, Some(span))
     }
 
@@ -182,8 +193,10 @@ pub(super) fn parse(path: &Path, text: &str, over: &Overrides, name: &str) -> Re
         polling: over.polling.or(group.polling).unwrap_or_default(),
         directory: over.directory.clone().or(group.directory).unwrap_or_else(GroupDir::default_root),
         state_dir: over.state_dir.clone().or(group.state_dir),
+        metrics: over.metrics.or(group.metrics),
         sizes: parsed.logs,
         ports: picker.ports(parsed.ports, &over.ports)?,
+        journal: journal::pick(&picker, parsed.journal, &over.journal)?,
         middlebox: parsed.middlebox,
         build: super::build_id()?,
         stored: String::new(),
@@ -216,6 +229,9 @@ pub(super) fn write(config: &Config) -> Result<String, ConfigError> {
     if let Some(state_dir) = &config.state_dir {
         set("state-dir", toml::Value::try_from(state_dir)?);
     }
+    if let Some(metrics) = config.metrics {
+        set("metrics", metrics.to_string().into());
+    }
     let mut ports = toml::Table::new();
     for port in &config.ports {
         let mut table = toml::Table::try_from(port)?;
@@ -226,6 +242,9 @@ pub(super) fn write(config: &Config) -> Result<String, ConfigError> {
     whole.insert("group".into(), group.into());
     whole.insert("logs".into(), toml::Value::try_from(config.sizes)?);
     whole.insert("ports".into(), ports.into());
+    if let Some(journal) = &config.journal {
+        whole.insert("journal".into(), journal::write(journal)?.into());
+    }
     whole.insert("middlebox".into(), config.middlebox.clone().into());
     Ok(toml::to_string(&whole)?)
 }

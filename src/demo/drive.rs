@@ -288,7 +288,7 @@ impl Drive<'_> {
         let sum = |stat| (0..record.cores()).map(|core| record.core_stat(core, stat)).sum::<u64>();
         (report.stamped, report.log_bytes) = (sum(CoreStat::Stamped), 8 * sum(CoreStat::Words));
         if !report.unfinished {
-            self.parent.stop()?;
+            self.parent.stop(|_| false)?;
         }
         Ok(report)
     }

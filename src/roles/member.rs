@@ -15,6 +15,7 @@ use ftmb_runtime::worker::{CoreLogs, CoreStart, OldLog, Worker, abort_on_panic, 
 use super::keeping::{Held, Keeping, Places};
 use super::{Claimed, MAX_SLEEP, is_orphan};
 use crate::bells::RecordBells;
+use crate::cli::observe::figures;
 use crate::config::Config;
 use crate::{Error, Result};
 
@@ -329,11 +330,7 @@ fn report<M: Middlebox>(dir: &GroupDir, instance: &Instance<M>) {
     if reported.is_err() {
         return;
     }
-    let text: String = metrics.iter().map(|(name, value)| format!("{name} {value}\n")).collect();
-    let (incomplete, path) = (dir.path().join("metrics.incomplete"), dir.path().join("metrics"));
-    if !text.is_empty() && std::fs::write(&incomplete, text).is_ok() {
-        let _ = std::fs::rename(incomplete, path);
-    }
+    figures::write(dir, &metrics);
 }
 
 /// Refuses a process that comes too late for its slot.

@@ -46,6 +46,12 @@ impl Role {
     }
 }
 
+/// What a process with these arguments, those that follow the mark, calls itself in its messages.
+pub(crate) fn called(arguments: &[OsString]) -> &'static str {
+    let all = [Role::Gateway, Role::Member, Role::Keeper].map(Role::name);
+    all.into_iter().find(|name| arguments.first().is_some_and(|first| first == name)).unwrap_or("process")
+}
+
 /// A slot that this process has claimed.
 #[derive(Debug)]
 struct Claimed {

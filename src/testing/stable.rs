@@ -39,7 +39,7 @@ impl Holders for Delivered {
     fn input(&self, _core: usize, log: &Log) -> u64 {
         log.tail()
     }
-    fn det(&self, core: usize, log: &Log) -> u64 {
+    fn det(&self, core: usize, _epoch: u64, log: &Log) -> u64 {
         self.limit(core, 0, log)
     }
     fn out(&self, core: usize, log: &Log) -> u64 {

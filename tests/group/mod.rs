@@ -103,13 +103,28 @@ impl Place {
         command: &str,
         arguments: impl IntoIterator<Item = &'a str>,
     ) -> Running {
+        let mut process = self.command(example, command);
+        process.args(arguments);
+        self.spawn(process)
+    }
+
+    /// Starts what [`Place::command`] made in the background. One at a time: they write into the same files.
+    pub(crate) fn spawn(&self, mut process: Command) -> Running {
         let out = self.path().join("stdout");
         let err = self.path().join("stderr");
         let file = |path: &Path| std::fs::File::create(path).expect("can be written");
-        let mut process = self.command(example, command);
-        process.args(arguments).stdout(file(&out)).stderr(file(&err));
+        process.stdout(file(&out)).stderr(file(&err));
         let child = process.spawn().expect("the example can be started");
         Running { child, out, err, dir: self.group() }
+    }
+
+    /// `up` for a group that goes on for minutes: a recording, frame by frame.
+    pub(crate) fn up(&self) -> Command {
+        let capture = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/namespaces.pcap");
+        let mut process = self.command("monitor", "up");
+        process.args(["--port", &format!("left=pcap:{capture},pace=2")]);
+        process.args(["--port", &format!("right=pcap::{}", self.path().join("out.pcap").display())]);
+        process
     }
 
     /// Asks the middlebox of this place's group; `Err`: what the command complains of.
@@ -205,7 +220,9 @@ impl Running {
     pub(crate) fn record(&mut self) -> GroupRecord {
         let mut record = None;
         self.until("the group to start", |running| {
-            record = record.take().or_else(|| GroupRecord::open_any(&running.dir.join("group")).ok());
+            // Not what an earlier group has left there.
+            let mine = |record: &GroupRecord| record.parent().is_some_and(|parent| parent.pid == running.child.id());
+            record = GroupRecord::open_any(&running.dir.join("group")).ok().filter(mine);
             record.as_ref().is_some_and(is_ready)
         });
         record.expect("waited for")
@@ -233,6 +250,11 @@ impl Running {
         self.signal(Signal::INT);
     }
 
+    /// What it and the other processes of its group have written to standard error so far.
+    pub(crate) fn errors(&self) -> String {
+        self.read(None).errors
+    }
+
     /// Waits until it ends.
     pub(crate) fn wait(&mut self) -> Finished {
         let since = Instant::now();
@@ -255,7 +277,8 @@ impl Running {
         Report { value, output }
     }
 
-    fn signal(&self, signal: Signal) {
+    /// Sends a signal to the parent of the group.
+    pub(crate) fn signal(&self, signal: Signal) {
         // Not reaped yet, so the number is that of this process.
         kill_process(Pid::from_child(&self.child), signal).expect("a child can be signalled");
     }
@@ -281,6 +304,12 @@ impl Drop for Running {
             let _ = self.child.wait();
         }
     }
+}
+
+/// The processes that a group record names and that are alive, without the parent.
+pub(crate) fn processes(record: &GroupRecord) -> Vec<Identity> {
+    let members = record.members().filter_map(|member| member.identity());
+    members.chain(record.gateway()).filter(|process| Identity::of(process.pid) == Some(*process)).collect()
 }
 
 fn is_ready(record: &GroupRecord) -> bool {

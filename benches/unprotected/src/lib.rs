@@ -18,8 +18,10 @@ use std::sync::{Mutex, MutexGuard};
 use crossbeam_utils::CachePadded;
 use ftmb_runtime::context::EmitError;
 use ftmb_runtime::middlebox::{ControlError, Metrics};
+use ftmb_runtime::offload::Offload;
 use ftmb_runtime::packet::{Packet, PortId, Verdict};
 use ftmb_runtime::time::Instant;
+use rand::rngs::ThreadRng;
 
 pub mod prelude {
     pub use super::{Context, Counter, Middlebox};
@@ -33,7 +35,7 @@ pub mod offload {
 }
 
 pub mod collections {
-    pub use ftmb_runtime::collections::IndexPool;
+    pub use ftmb_runtime::collections::{HashMap, IndexPool};
 }
 
 pub mod time {
@@ -119,7 +121,16 @@ impl Context<'_> {
         self.cores
     }
 
+    #[inline]
+    pub fn rng(&mut self) -> ThreadRng {
+        rand::rng()
+    }
+
     pub fn emit(&mut self, port: PortId, bytes: &[u8]) -> Result<(), EmitError> {
+        self.emit_with(port, bytes, Offload::default())
+    }
+
+    pub fn emit_with(&mut self, port: PortId, bytes: &[u8], _: Offload) -> Result<(), EmitError> {
         self.emitted.push((port, bytes.to_vec()));
         Ok(())
     }

@@ -121,6 +121,7 @@ pub(crate) fn is_expired(config: &NatConfig, protocol: Protocol, out: &Half, bac
         Protocol::Udp => config.udp_timeout,
         Protocol::Echo => config.icmp_timeout,
         Protocol::Tcp if out.flags & back.flags & SYN != 0 && !is_over(out, back) => config.tcp_established_timeout,
+        Protocol::Tcp if is_over(out, back) => config.tcp_closed_timeout.unwrap_or(config.tcp_transitory_timeout),
         Protocol::Tcp => config.tcp_transitory_timeout,
     };
     now.duration_since(out.seen.max(back.seen)) > Duration::from_secs(seconds)

@@ -10,18 +10,22 @@ use std::{
 
 use ftmb::{collections::IndexPool, prelude::*, time::Instant};
 
+mod aging;
 mod config;
 mod counters;
 mod ethernet;
 mod flow;
+mod fragments;
 #[path = "../../headers/mod.rs"]
 mod headers;
 mod translation;
+mod waiting;
 
-pub(crate) use config::NatConfig;
+pub(crate) use config::{NatConfig, PortAllocation};
 use counters::Counters;
 use ethernet::{Arp, Mac};
 use flow::{FlowKey, Inbound, Outbound, PublicKey};
+use fragments::Fragments;
 use headers::{Protocol, Unfit, View};
 
 /// A network address and port translator (NAPT) for IPv4.
@@ -40,8 +44,10 @@ pub(crate) struct Nat {
     flows: RwLock<HashMap<FlowKey, Outbound>>,
     /// What a packet from outside needs.
     reverse: RwLock<HashMap<PublicKey, Inbound>>,
-    /// The free public ports of each protocol; the one that was given back first is taken first.
+    /// The free public ports of each protocol.
     ports: [Mutex<IndexPool>; 3],
+    /// Fragments of packets under way.
+    fragments: Mutex<Fragments>,
     /// Where the search for expired flows goes on at the next tick.
     sweep: Mutex<u32>,
     count: Counters,
@@ -60,6 +66,7 @@ impl Nat {
             outside,
             flows: RwLock::new(HashMap::new()),
             reverse: RwLock::new(HashMap::new()),
+            fragments: Mutex::new(Fragments::new()),
             sweep: Mutex::new(0),
             count: Counters::new(),
         }
@@ -75,10 +82,7 @@ impl Nat {
                 self.count.arp_answered.add(1);
                 Verdict::Forward(self.outside)
             }
-            Err(Unfit::Malformed) => {
-                self.count.malformed.add(1);
-                Verdict::Drop
-            }
+            Err(Unfit::Malformed) => self.refuse(Unfit::Malformed),
             _ => self.pass(packet),
         }
     }
@@ -86,17 +90,33 @@ impl Nat {
     /// To an inside host, or the router it is behind.
     #[inline]
     fn deliver(&self, packet: &mut Packet<'_>, host: Mac) -> Verdict {
-        // what was sent to the public address was sent to the Ethernet address that goes with it; any other stays
-        if Mac::destination(packet.bytes()) == self.mac {
-            host.put_destination(packet.bytes_mut());
-        }
+        self.readdress(packet.bytes_mut(), host);
         Verdict::Forward(self.inside)
+    }
+
+    /// What was sent to the public address was sent to the Ethernet address that goes with it; any other stays.
+    #[inline]
+    fn readdress(&self, frame: &mut [u8], host: Mac) {
+        if Mac::destination(frame) == self.mac {
+            host.put_destination(frame);
+        }
     }
 
     /// To the other side, unchanged.
     fn pass(&self, packet: &Packet<'_>) -> Verdict {
         self.count.passed.add(1);
         Verdict::Forward(if packet.port() == self.inside { self.outside } else { self.inside })
+    }
+
+    /// Counts a packet that cannot be translated.
+    fn refuse(&self, unfit: Unfit) -> Verdict {
+        let counter = match unfit {
+            Unfit::Malformed => &self.count.malformed,
+            Unfit::Fragment => &self.count.fragments,
+            Unfit::Arp | Unfit::Foreign | Unfit::Unsupported => &self.count.unsupported,
+        };
+        counter.add(1);
+        Verdict::Drop
     }
 
     /// The flows that have expired among the next share of public ports.
@@ -130,20 +150,15 @@ impl Nat {
 #[ftmb::middlebox]
 impl Middlebox for Nat {
     fn process(&self, packet: &mut Packet<'_>, cx: &mut Context<'_>) -> Verdict {
-        let counter = match headers::parse(packet.bytes()) {
-            Ok(View::Flow(head)) if packet.port() == self.inside => return self.outbound(packet, &head, cx.now()),
-            Ok(View::Flow(head)) => return self.inbound(packet, &head, cx.now()),
-            Ok(View::Error { network, transport, end, about }) => {
-                return self.error(packet, (network, transport, end), &about);
-            }
-            Err(Unfit::Arp) => return self.arp(packet),
-            Err(Unfit::Foreign) if self.config.pass_other => return self.pass(packet),
-            Err(Unfit::Fragment) => &self.count.fragments,
-            Err(Unfit::Malformed) => &self.count.malformed,
-            Err(Unfit::Foreign | Unfit::Unsupported) => &self.count.unsupported,
-        };
-        counter.add(1);
-        Verdict::Drop
+        match headers::parse(packet.bytes()) {
+            Ok(View::Flow(head)) if packet.port() == self.inside => self.outbound(packet, &head, cx),
+            Ok(View::Flow(head)) => self.inbound(packet, &head, cx.now()),
+            Ok(View::Error { network, transport, end, about }) => self.error(packet, (network, transport, end), &about),
+            Err(Unfit::Arp) => self.arp(packet),
+            Err(Unfit::Foreign) if self.config.pass_other => self.pass(packet),
+            Err(Unfit::Fragment) => self.fragment(packet, cx),
+            Err(unfit) => self.refuse(unfit),
+        }
     }
 
     /// Every core has ticks; the first one looks for expired flows, a bounded share each time.
@@ -152,6 +167,7 @@ impl Middlebox for Nat {
             return;
         }
         let now = cx.now();
+        self.expire_fragments(now);
         let candidates = self.find_expired(now);
         if candidates.is_empty() {
             return;

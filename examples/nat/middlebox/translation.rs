@@ -5,11 +5,11 @@
 use ftmb::{prelude::*, time::Instant};
 
 use super::{
-    Nat,
+    Nat, PortAllocation,
     ethernet::Mac,
     flow::{self, FlowKey, Half, Inbound, Outbound, PublicKey},
     headers::{
-        Endpoint, Head,
+        Endpoint, Head, Protocol,
         rewrite::{self, Side},
     },
 };
@@ -17,13 +17,14 @@ use super::{
 #[ftmb::middlebox]
 impl Nat {
     /// From inside to outside: the source becomes the flow's public endpoint.
-    pub(super) fn outbound(&self, packet: &mut Packet<'_>, head: &Head, now: Instant) -> Verdict {
+    pub(super) fn outbound(&self, packet: &mut Packet<'_>, head: &Head, cx: &mut Context<'_>) -> Verdict {
+        let now = cx.now();
         let key = FlowKey { inside: head.source, remote: head.destination, protocol: head.protocol };
         // the common path: one shared lookup; the guard is gone at the end of the statement
         let known = self.flows.read().unwrap().get(&key).copied();
         let admitted = match known {
             Some(flow) if !flow.half.is_news(now, head.flags) && !head.is_syn() => Ok(flow.public),
-            _ => self.admit(key, head, Mac::source(packet.bytes()), now),
+            _ => self.admit(key, head, Mac::source(packet.bytes()), cx),
         };
         let port = match admitted {
             Ok(port) => port,
@@ -62,7 +63,8 @@ impl Nat {
 
     /// Takes note of a packet from inside that says something new: a flow begins, goes on, or begins again; `mac` sent
     /// it. Returns its public port, or what to count if the packet may not pass.
-    fn admit(&self, key: FlowKey, head: &Head, mac: Mac, now: Instant) -> Result<u16, &Counter> {
+    fn admit(&self, key: FlowKey, head: &Head, mac: Mac, cx: &mut Context<'_>) -> Result<u16, &Counter> {
+        let now = cx.now();
         let mut flows = self.flows.write().unwrap();
         // looked up again: what the shared lookup saw may have changed since
         if let Some(flow) = flows.get_mut(&key) {
@@ -87,15 +89,23 @@ impl Nat {
             return Err(&self.count.unopened);
         }
         let mut reverse = self.reverse.write().unwrap();
-        let Some(port) = self.ports[key.protocol as usize].lock().unwrap().take() else {
-            return Err(&self.count.out_of_ports);
-        };
-        let flow = Outbound { public: port as u16, mac, half: Half::new(now, head.flags) };
+        let Some(port) = self.take_port(key.protocol, cx) else { return Err(&self.count.out_of_ports) };
+        let flow = Outbound { public: port, mac, half: Half::new(now, head.flags) };
         let back = Inbound { inside: key.inside, remote: key.remote, mac, half: Half::new(now, 0) };
         reverse.insert(flow.public_key(key.protocol), back);
         flows.insert(key, flow);
         self.count.opened.add(1);
         Ok(flow.public)
+    }
+
+    /// A free public port.
+    fn take_port(&self, protocol: Protocol, cx: &mut Context<'_>) -> Option<u16> {
+        let mut free = self.ports[protocol as usize].lock().unwrap();
+        let port = match self.config.port_allocation {
+            PortAllocation::Sequential => free.take(),
+            PortAllocation::Random => free.take_random(&mut cx.rng()),
+        };
+        port.map(|port| port as u16)
     }
 
     /// An ICMP error: the quoted packet is translated as well, since the host that sent it must recognise it.

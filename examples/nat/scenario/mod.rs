@@ -1,8 +1,8 @@
 //! What `demo` sends through the NAT, and how it checks what comes out.
 //!
 //! A thousand hosts talk at a time. Their flows open, talk both ways, and close; a server answers to the public
-//! endpoint it has seen, and only once it has seen it. A packet in fifty is one that a NAT must drop. The outside asks for
-//! the public address by ARP; if somebody answers, it sends there from then on, and the packets must find their hosts.
+//! endpoint it has seen, and only once it has seen it. Some packets come in fragments, also in the wrong order, if the NAT is one
+//! that translates them. A packet in fifty is one that a NAT must drop. The outside asks for the public address by ARP; if somebody answers, it sends there from then on, and the packets must find their hosts.
 //!
 //! What must be true of every flow is in `traffic/flows.rs`. Here it is added that only the client's endpoint may change,
 //! that all flows share one public address, and that no two live flows have the same public port. A NAT that forgets a
@@ -20,14 +20,17 @@ use crate::traffic::{
     contradiction,
 };
 
+mod fragments;
 mod noise;
 
+use fragments::{FRAGMENT, Fragmented};
 use noise::Noise;
 
-/// Traffic of many inside hosts through a NAT.
+/// Traffic of many inside hosts through a NAT, which translates fragments or drops them.
 #[derive(Clone, Debug)]
-pub(crate) struct NatScenario {
+pub(crate) struct Traffic<const FRAGMENTS: bool> {
     flows: Flows,
+    fragmented: Fragmented,
     /// The address that all public endpoints share, once one has come out.
     public: Option<Ipv4Addr>,
     /// Per protocol and public port: the flow that has it, plus 1.
@@ -46,17 +49,18 @@ const ASKER: Ipv4Addr = Ipv4Addr::new(198, 51, 100, 254);
 const OUTSIDE: PortId = PortId(1);
 const QUESTION_ITSELF: Identity = Identity { flow: 0, generation: 0, number: 0, note: 0, kind: QUESTION };
 
-impl Default for NatScenario {
+impl<const FRAGMENTS: bool> Default for Traffic<FRAGMENTS> {
     fn default() -> Self {
         Self::new(1024, 48_000)
     }
 }
 
-impl NatScenario {
+impl<const FRAGMENTS: bool> Traffic<FRAGMENTS> {
     /// Traffic with `live` flows at a time out of `flows` in all, which should be fewer than there are public ports.
     pub(crate) fn new(live: usize, flows: u32) -> Self {
         Self {
             flows: Flows::new((0..flows).map(Flow::typical).collect(), live),
+            fragmented: Fragmented::default(),
             public: None,
             owners: std::array::from_fn(|_| vec![0; 1 << 16]),
             noise: 0,
@@ -97,7 +101,7 @@ impl NatScenario {
         let noise = Noise::pick(draw);
         self.noise += 1;
         let identity = Identity { number: self.noise, note: noise as u64, kind: NOISE, ..Identity::default() };
-        let (way, frame) = noise.packet(flow, self.public?, &identity, draw);
+        let (way, frame) = noise.packet(flow, self.public?, FRAGMENTS, &identity, draw);
         Some((flow.entry(way), frame))
     }
 
@@ -121,7 +125,7 @@ impl NatScenario {
     }
 }
 
-impl Scenario for NatScenario {
+impl<const FRAGMENTS: bool> Scenario for Traffic<FRAGMENTS> {
     fn ports(&self) -> Vec<String> {
         vec!["inside".into(), "outside".into()]
     }
@@ -136,6 +140,17 @@ impl Scenario for NatScenario {
         {
             return Some(packet);
         }
+        if FRAGMENTS && draw.below(8) == 0 {
+            // what is under way comes between other packets
+            if let Some(fragment) = self.fragmented.next() {
+                return Some(fragment);
+            }
+            if draw.below(4) == 0
+                && let Some(flow) = self.flows.any_live(&mut draw)
+            {
+                self.fragmented.add(flow, self.gateway, &mut draw);
+            }
+        }
         self.flows.next(&mut draw)
     }
 
@@ -144,6 +159,9 @@ impl Scenario for NatScenario {
         let identity = Identity::of(sent.bytes()).ok_or_else(unknown)?;
         if identity.kind == QUESTION {
             return self.check_answer(released);
+        }
+        if identity.kind == FRAGMENT {
+            return self.fragmented.observe(&identity, released);
         }
         if identity.kind >= NOISE {
             let what = Noise::named(identity.note);
@@ -162,6 +180,8 @@ impl Scenario for NatScenario {
     }
 
     fn finish(&mut self) -> Missing {
-        self.flows.missing()
+        let mut missing = self.flows.missing();
+        missing.packets += self.fragmented.missing();
+        missing
     }
 }

@@ -4,7 +4,7 @@
 
 use std::net::{Ipv4Addr, SocketAddrV4};
 
-use crate::traffic::{Damage, Draw, Flow, Headers, Identity, Kind, Transport, Way};
+use crate::traffic::{Damage, Draw, Flow, Headers, Identity, Kind, Transport, Way, fragments};
 
 /// Why a packet must be dropped; the discriminant is what its identity says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,12 +17,14 @@ pub(crate) enum Noise {
     MidStream,
     /// An echo reply that nobody asked for.
     Reply,
+    /// A fragment of a packet whose first one never comes.
+    Orphan,
     /// A flow's packet, broken.
     Damaged,
 }
 
 impl Noise {
-    const ALL: [Self; 5] = [Self::Stranger, Self::WrongPort, Self::MidStream, Self::Reply, Self::Damaged];
+    const ALL: [Self; 6] = [Self::Stranger, Self::WrongPort, Self::MidStream, Self::Reply, Self::Orphan, Self::Damaged];
 
     /// Any of them.
     pub(crate) fn pick(draw: &mut Draw) -> Self {
@@ -34,13 +36,34 @@ impl Noise {
         Self::ALL.get(number as usize).copied()
     }
 
-    /// The direction and the bytes of such a packet; `flow` is one that is live just now.
-    pub(crate) fn packet(self, flow: &Flow, public: Ipv4Addr, identity: &Identity, draw: &mut Draw) -> (Way, Vec<u8>) {
+    /// The direction and the bytes of such a packet; `flow` is one that is live just now. `translates`: fragments of flows are
+    /// translated, not dropped.
+    pub(crate) fn packet(
+        self,
+        flow: &Flow,
+        public: Ipv4Addr,
+        translates: bool,
+        identity: &Identity,
+        draw: &mut Draw,
+    ) -> (Way, Vec<u8>) {
         let (way, headers) = self.headers(flow, public, draw);
         let at = headers.offsets();
         let mut frame = headers.frame(&[], draw.payload(), identity);
-        if self == Self::Damaged {
-            Damage::any_of(&[Damage::Checksum, Damage::Length, Damage::Fragment], draw).apply(&mut frame, at, draw);
+        match self {
+            Self::Damaged => {
+                let damages = [Damage::Checksum, Damage::Length, Damage::Fragment];
+                let possible = damages.len() - usize::from(translates);
+                Damage::any_of(&damages[..possible], draw).apply(&mut frame, at, draw);
+            }
+            Self::Orphan => {
+                let (number, more) = (draw.below(1 << 16) as u16, draw.below(2) == 0);
+                frame.truncate(at.payload);
+                frame.resize(at.payload.next_multiple_of(8) + 8 * draw.below(100), 0);
+                frame.truncate(frame.len() - (frame.len() - at.transport) % 8);
+                frame.extend_from_slice(&identity.to_bytes());
+                fragments::mark(&mut frame, at, number, 8 * (3 + draw.below(1000)), more);
+            }
+            _ => {}
         }
         (way, frame)
     }
@@ -57,7 +80,7 @@ impl Noise {
         let loner = SocketAddrV4::new(Ipv4Addr::new(10, 255, 0, 1), 7777);
         let vlan = flow.vlan;
         match self {
-            Self::Stranger => {
+            Self::Stranger | Self::Orphan => {
                 let destination = SocketAddrV4::new(public, 1024 + draw.below(64_000) as u16);
                 let transport = if flow.kind == Kind::Tcp { data } else { Transport::Udp { checked: true } };
                 (Way::Back, Headers { vlan, source: stranger, destination, transport })

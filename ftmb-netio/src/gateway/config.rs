@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use ftmb_runtime::worker::Polling;
 
+use crate::journal::JournalConfig;
 use crate::supervisor::StandbyMode;
 
 /// Settings of a gateway.
@@ -30,6 +31,8 @@ pub struct GatewayConfig {
     pub end_with_parent: bool,
     /// The group stops, drained, when no port will ever hand in a frame again.
     pub end_when_exhausted: bool,
+    /// What is written to survive a power loss; `None`: nothing.
+    pub journal: Option<JournalConfig>,
 }
 
 impl Default for GatewayConfig {
@@ -42,6 +45,7 @@ impl Default for GatewayConfig {
             state_dir: None,
             end_with_parent: false,
             end_when_exhausted: false,
+            journal: None,
         }
     }
 }

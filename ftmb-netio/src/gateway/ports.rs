@@ -5,7 +5,7 @@ use std::os::fd::BorrowedFd;
 
 use ftmb_runtime::frame::{KIND_CONTROL_ERROR, KIND_PACKET};
 use ftmb_runtime::packet::PortId;
-use tracing::warn;
+use tracing::debug;
 
 use crate::error::Error;
 use crate::group_record::{GroupRecord, MAX_PORTS, Stat};
@@ -137,7 +137,8 @@ impl PortSet {
 
     fn drop_output(&self, output: &Output<'_>, why: &dyn std::fmt::Display) -> Result<bool, Error> {
         let (port, core, ordinal) = (output.sent.port.0, output.sent.core, output.sent.ordinal);
-        warn!(port, core, ordinal, %why, "an output cannot leave and is dropped");
+        // One by one only for those who ask; the operator is told how many.
+        debug!(port, core, ordinal, %why, "an output cannot leave and is dropped");
         self.record.add_stat(Stat::SendErrors, 1);
         Ok(true)
     }

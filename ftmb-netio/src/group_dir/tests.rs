@@ -63,3 +63,27 @@ fn a_missing_log_is_an_error_and_not_made_up() {
     assert!(matches!(dir.open_logs(1, 5), Err(Error::Log(_))));
     assert!(matches!(dir.open_logs(1, 6), Err(Error::Log(ftmb_runtime::log::LogError::Mismatch { .. }))));
 }
+
+#[test]
+fn only_one_starts_a_group_at_a_time_and_a_root_that_was_removed_is_not_locked() {
+    let root = tempfile::tempdir().expect("tempdir");
+    let root = root.path().join("ftmb");
+    let held = GroupDir::lock(&root).expect("free");
+    let waiting = std::thread::spawn({
+        let root = root.clone();
+        move || GroupDir::lock(&root).map(|_| root.exists())
+    });
+    std::thread::sleep(std::time::Duration::from_millis(20));
+    assert!(!waiting.is_finished(), "it is held");
+    // Whoever waits has the old one open.
+    fs::remove_dir(&root).expect("empty");
+    drop(held);
+    assert!(waiting.join().expect("no panic").expect("locked"), "another one was made, and that one is locked");
+}
+
+#[test]
+fn a_root_that_somebody_chose_is_kept() {
+    let root = tempfile::tempdir().expect("tempdir");
+    GroupDir::remove_empty_root(root.path()).expect("nothing to do");
+    assert!(root.path().exists());
+}

@@ -67,10 +67,14 @@ pub(super) const TAKEOVER_RING: usize = 64;
 pub(super) const PORT_STATS: usize = TAKEOVERS + TAKEOVER_RING * TAKEOVER_WORDS;
 pub(super) const PORT_STATS_WORDS: usize = 16;
 
+pub(super) const DELAYS: usize = PORT_STATS + MAX_PORTS * PORT_STATS_WORDS;
+pub(super) const DELAY_WORDS: usize = 96;
+
 /// Words of the whole record.
-pub(super) const WORDS: usize = PORT_STATS + MAX_PORTS * PORT_STATS_WORDS;
+pub(super) const WORDS: usize = DELAYS + MAX_CORES * DELAY_WORDS;
 
 const _: () = assert!(RESUMED + MAX_PORTS <= EPOCHS && CONTROLS < RESUMED);
 const _: () = assert!(MEMBER0 == 352 && RELEASED == 416 && BELLS == 672 && STATS == 976 && CORE_STATS == 1040);
+const _: () = assert!(DELAYS.is_multiple_of(8) && DELAY_WORDS.is_multiple_of(8));
 const _: () = assert!(BELLS.is_multiple_of(8) && RELEASED.is_multiple_of(8) && MEMBER0.is_multiple_of(8));
 const _: () = assert!(PortStat::ALL.len() <= PORT_STATS_WORDS);

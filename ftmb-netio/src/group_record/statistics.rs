@@ -33,6 +33,25 @@ pub enum Stat {
     Spawned = 10,
     /// Outputs that a port refused for good.
     SendErrors = 11,
+    /// Between the commits of the last two checkpoints, ns; 0 before there were two.
+    CheckpointGap = 12,
+    /// When the gateway last came round to looking after members and checkpoints, ns since the group was created: as long as
+    /// it grows, the gateway gets on.
+    Heartbeat = 13,
+    /// Times that the input logger found an `in` log full, counted once a round.
+    InputFull = 14,
+    /// Since when a checkpoint has been on its way that is not committed yet, ns since the group was created; 0: none is.
+    CheckpointOpen = 15,
+    /// Batches that the journal has written.
+    JournalBatches = 32,
+    /// Bytes of these.
+    JournalBytes = 33,
+    /// How long the last one took from its submission until it was on the disk, ns.
+    JournalCommit = 34,
+    /// How often the journal was suspended.
+    JournalSuspensions = 35,
+    /// Whether it is suspended now: 1, else 0.
+    JournalSuspended = 36,
 }
 
 /// A figure of one core.
@@ -116,7 +135,7 @@ impl GroupRecord {
         self.add(port_stat(object, stat), more);
     }
 
-    fn add(&self, index: usize, more: u64) {
+    pub(super) fn add(&self, index: usize, more: u64) {
         // Relaxed: one writer, and nothing is ordered by it.
         let word = self.word(index);
         word.store(word.load(Ordering::Relaxed).wrapping_add(more), Ordering::Relaxed);

@@ -12,9 +12,11 @@ use crate::group_record::MAX_PORTS;
 use crate::port::Received;
 
 /// Mark with the last arrival.
-const ARRIVAL: usize = MAX_PORTS;
+pub(crate) const ARRIVAL: usize = MAX_PORTS;
 /// Mark with the number of the last control request.
-const CONTROL: usize = MAX_PORTS + 1;
+pub(crate) const CONTROL: usize = MAX_PORTS + 1;
+/// Marks in all.
+pub(crate) const MARKS: usize = MAX_PORTS + 2;
 
 /// What became of a frame.
 pub(super) enum Appended {

@@ -7,7 +7,7 @@ use ftmb_runtime::offload::Offload;
 use ftmb_runtime::packet::PortId;
 use ftmb_runtime::release::{Cursor, Tables};
 
-use super::{Base, Outlet, Output, count};
+use super::{BURST, Base, Outlet, Output, count};
 use crate::error::Error;
 use crate::group_record::{GroupRecord, Released};
 use crate::port::Sent;
@@ -49,6 +49,8 @@ pub struct Lane {
     /// Agreement with `recorded` in this epoch has been seen.
     agrees: bool,
     closing: Option<(u64, u64)>,
+    /// Arrivals of the inputs of what was sent since the last record.
+    arrivals: Vec<u64>,
     passed: u64,
     released: u64,
     released_bytes: u64,
@@ -83,6 +85,7 @@ impl Lane {
             agrees: recorded.epoch == epoch,
             recorded,
             closing: None,
+            arrivals: Vec::with_capacity(BURST),
             passed: 0,
             released: 0,
             released_bytes: 0,
@@ -230,6 +233,7 @@ impl Lane {
                     break;
                 }
                 self.sent = Released { ordinal, hash, ..self.sent };
+                self.arrivals.push(input_header.arrival.get());
                 self.released += 1;
                 self.released_bytes += length;
                 done.released += 1;
@@ -239,8 +243,8 @@ impl Lane {
         Ok(done)
     }
 
-    /// Records what was sent (and flushed), or that the epoch agrees, and only then trims `out`.
-    pub(super) fn record(&mut self, record: &GroupRecord, epoch: u64) {
+    /// Records what was sent (and flushed, at `now`), or that the epoch agrees, and only then trims `out`.
+    pub(super) fn record(&mut self, record: &GroupRecord, epoch: u64, now: u64) {
         if self.sent.ordinal != self.recorded.ordinal || self.agrees && self.recorded.epoch != epoch {
             self.sent.epoch = if self.agrees { epoch } else { self.recorded.epoch };
             record.set_released(self.core, self.sent);
@@ -251,6 +255,10 @@ impl Lane {
             // Up to the frame that makes this epoch agree nothing is trimmed but what was recorded before it.
             self.out.log().trim(to);
             record.core_bell(self.core).ring();
+        }
+        if !self.arrivals.is_empty() {
+            record.note_delays(self.core, now, &self.arrivals);
+            self.arrivals.clear();
         }
         count(record, self.core, self.passed, self.released, self.released_bytes, self.suppressed);
         (self.passed, self.released, self.released_bytes, self.suppressed) = (0, 0, 0, 0);

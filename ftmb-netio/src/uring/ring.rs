@@ -118,6 +118,11 @@ pub fn probe() -> Result<Uring, UringUnavailable> {
 }
 
 impl Uring {
+    /// The ring itself, [`DEPTH`] entries long.
+    pub(super) fn into_ring(self) -> IoUring {
+        self.0
+    }
+
     /// Binds the ring to `file`, which must be seekable.
     ///
     /// ```

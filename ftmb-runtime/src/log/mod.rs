@@ -247,6 +247,29 @@ impl Log {
         self.word(RESETTING).store(0, Ordering::SeqCst);
     }
 
+    /// Lets an empty log begin at `position`, in the log's own unit: what was before it is kept elsewhere, if at all. Nobody may
+    /// hold a writer or a reader of it.
+    ///
+    /// ```
+    /// use ftmb_runtime::log::{Log, LogKind, LogSpec};
+    /// let log = Log::anonymous(LogSpec { kind: LogKind::In, capacity: 1 << 17, fingerprint: 7 })?;
+    /// log.begin_at(1 << 40);
+    /// let mut writer = log.writer()?;
+    /// assert_eq!(writer.append(1, 0, &[b"goes on"]), Some(1 << 40));
+    /// # Ok::<(), ftmb_runtime::log::LogError>(())
+    /// ```
+    ///
+    /// # Panics
+    /// If it holds something, or if no frame can start at `position`.
+    pub fn begin_at(&self, position: u64) {
+        assert_eq!(self.used(), 0, "{}: only an empty log can begin elsewhere", self.path().display());
+        let unit = if self.inner.kind == LogKind::Det { 1 } else { 8 };
+        assert!(position.is_multiple_of(unit), "{}: no frame starts at {position}", self.path().display());
+        self.word(TAIL).store(position, Ordering::SeqCst);
+        self.word(HINT).store(position, Ordering::SeqCst);
+        self.word(TRIM).store(position, Ordering::SeqCst);
+    }
+
     /// One of the [`MARKS`] words in the header that the log's writer uses for its own bookkeeping.
     ///
     /// # Panics

@@ -75,7 +75,7 @@ impl Holders for Hidden {
         self.limit("in", core, log)
     }
 
-    fn det(&self, core: usize, log: &Log) -> u64 {
+    fn det(&self, core: usize, _epoch: u64, log: &Log) -> u64 {
         self.limit("det", core, log)
     }
 

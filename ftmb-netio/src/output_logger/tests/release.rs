@@ -115,3 +115,18 @@ fn a_word_that_no_core_writes_is_an_error() {
     master.word(0, Word::write(VARIABLES, 0));
     assert!(matches!(group.ol.poll(&mut group.sink), Err(Error::Release(_))));
 }
+
+#[test]
+fn each_output_that_leaves_is_counted_once_among_the_delays() {
+    let (mut group, mut master) = Group::started(2);
+    let before = group.record.now();
+    master.word(0, Word::write(0, 0)).emit(0, 1).emit(0, 2);
+    master.word(1, Word::write(0, 2)).emit(1, 1);
+    group.poll();
+    let delays = group.record.delays();
+    assert_eq!(delays.count(), 2, "what waits is not counted");
+    // The inputs of this test arrived at the group's zero.
+    assert!(delays.sum() >= 2 * before && delays.sum() <= 2 * group.record.now(), "{delays:?}");
+    group.poll();
+    assert_eq!(group.record.delays(), delays);
+}

@@ -58,7 +58,7 @@ proptest! {
                             while idle < 50 {
                                 let mut passed = 0;
                                 for lane in &mut *owned {
-                                    lane.see(hidden.det(lane.core(), &logs.det[lane.core()][0]));
+                                    lane.see(hidden.det(lane.core(), 1, &logs.det[lane.core()][0]));
                                     passed += lane.advance(tables).expect("sound");
                                 }
                                 let all = progress.fetch_add(passed, Ordering::SeqCst) + passed;

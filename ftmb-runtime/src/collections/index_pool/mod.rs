@@ -3,6 +3,7 @@
 //! Invariant: an index is either taken or free; free ones come back in the order in which they were put, so an index
 //! is used again as late as possible.
 
+mod free_bits;
 mod order;
 mod state;
 #[cfg(test)]
@@ -12,12 +13,14 @@ use std::fmt;
 use std::ops::{Bound, RangeBounds, RangeInclusive};
 
 use order::Order;
+use rand_core::Rng;
 use state::Restoring;
 
 /// Indices of a range, to be taken and put back, each operation in constant time.
 ///
 /// The index that has been free for the longest time is taken first (a port that was just given back may still see
-/// stray packets). A pool saves only the indices that changed. It takes 24 bytes of memory an index from the start.
+/// stray packets), unless one is [asked for](Self::take_exact) or [drawn](Self::take_random). A pool saves only the indices that
+/// changed. It takes 24 bytes of memory an index from the start.
 ///
 /// # Examples
 ///
@@ -138,6 +141,45 @@ impl IndexPool {
             }
             _ => false,
         }
+    }
+
+    /// Takes the lowest free index from `index` on or, if there is none up to the highest, the lowest of all; `None`: all are taken.
+    ///
+    /// ```
+    /// let mut pool = ftmb_runtime::collections::IndexPool::new(7..=9);
+    /// assert_eq!((pool.take_from(8), pool.take_from(8)), (Some(8), Some(9)));
+    /// assert_eq!((pool.take_from(8), pool.take_from(8)), (Some(7), None));
+    /// ```
+    #[inline]
+    pub fn take_from(&mut self, index: u32) -> Option<u32> {
+        let from = index.saturating_sub(self.lowest);
+        let number = self.order.free_from(from).or_else(|| self.order.free_from(0))?;
+        self.order.take(number);
+        Some(self.lowest + number)
+    }
+
+    /// Takes a free index that nobody can foresee: the next one [from](Self::take_from) a drawn place on (algorithm 1 of RFC
+    /// 6056; all free indices are equally likely as long as few are taken). `None`: all are taken, and nothing was drawn.
+    ///
+    /// ```
+    /// # use ftmb_runtime::{collections::IndexPool, context::Context};
+    /// fn port(pool: &mut IndexPool, cx: &mut Context<'_>) -> Option<u32> {
+    ///     pool.take_random(&mut cx.rng())
+    /// }
+    /// # use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng};
+    /// # let mut rng = ChaCha8Rng::seed_from_u64(1);
+    /// # let mut pool = IndexPool::new(7..=9);
+    /// # let mut taken = [0; 3].map(|_| pool.take_random(&mut rng).unwrap());
+    /// # taken.sort();
+    /// # assert_eq!((taken, pool.take_random(&mut rng)), ([7, 8, 9], None));
+    /// ```
+    #[inline]
+    pub fn take_random<R: Rng + ?Sized>(&mut self, rng: &mut R) -> Option<u32> {
+        if self.available() == 0 {
+            return None;
+        }
+        let place = (u64::from(rng.next_u32()) * u64::from(self.order.capacity())) >> 32;
+        self.take_from(self.lowest + place as u32)
     }
 
     /// Gives an index back; it becomes the last in line.

@@ -1,7 +1,7 @@
 //! The free indices of a pool in the order in which they are used again: a ring of links through one array.
 //!
 //! Invariant: the ring, from the node behind all others (the anchor) onward, visits exactly the free nodes, by rising
-//! ticket. Tickets are what is saved; the links are derived from them.
+//! ticket; the bits are set for the same nodes. Tickets are what is saved; links and bits are derived from them.
 //!
 //! ```text
 //! node     0        1        2        3        anchor
@@ -9,6 +9,7 @@
 //! next              3                 anchor   1          next to be taken: 1, then 3
 //! ```
 
+use super::free_bits::FreeBits;
 use crate::collections::changes::{Changes, Stamp};
 
 /// The ticket of a node that is taken.
@@ -28,6 +29,7 @@ struct Node {
 pub(super) struct Order {
     /// One more than there are indices: the last is the anchor.
     nodes: Vec<Node>,
+    free: FreeBits,
     available: u32,
     next_ticket: u64,
     pub(super) changes: Changes,
@@ -45,7 +47,8 @@ impl Order {
             previous: if number == 0 { last } else { number - 1 },
             stamp: 0,
         }));
-        Some(Self { nodes, available: capacity, next_ticket: u64::from(capacity), changes: Changes::new() })
+        let free = FreeBits::all_below(capacity)?;
+        Some(Self { nodes, free, available: capacity, next_ticket: u64::from(capacity), changes: Changes::new() })
     }
 
     pub(super) fn capacity(&self) -> u32 {
@@ -91,6 +94,12 @@ impl Order {
         (next != self.anchor()).then_some(next)
     }
 
+    /// The lowest free node that is not below `number`.
+    #[inline]
+    pub(super) fn free_from(&self, number: u32) -> Option<u32> {
+        self.free.at_or_after(number)
+    }
+
     /// Takes a free node.
     #[inline]
     pub(super) fn take(&mut self, number: u32) {
@@ -124,6 +133,7 @@ impl Order {
         let Node { next, previous, .. } = self.nodes[number as usize];
         self.nodes[previous as usize].next = next;
         self.nodes[next as usize].previous = previous;
+        self.free.remove(number);
         self.available -= 1;
     }
 
@@ -134,6 +144,7 @@ impl Order {
         self.nodes[last as usize].next = number;
         let node = &mut self.nodes[number as usize];
         (node.previous, node.next) = (last, anchor);
+        self.free.insert(number);
         self.available += 1;
     }
 
@@ -194,6 +205,7 @@ impl Clone for Order {
     fn clone(&self) -> Self {
         Self {
             nodes: self.nodes.clone(),
+            free: self.free.clone(),
             available: self.available,
             next_ticket: self.next_ticket,
             changes: self.changes.of_copy(),

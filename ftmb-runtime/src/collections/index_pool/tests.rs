@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 
 use proptest::prelude::*;
+use rand_core::SeedableRng;
 
 use super::{IndexPool, PoolError};
 use crate::state::{Extent, Piece, PieceReader, PieceWriter, Place, State, StateError, whole};
@@ -14,6 +15,7 @@ const CAPACITY: u32 = 24;
 enum Op {
     Take,
     TakeExact(u32),
+    TakeFrom(u32),
     Put(u32),
     Capture(Extent, bool),
 }
@@ -23,6 +25,7 @@ fn op() -> impl Strategy<Value = Op> {
     prop_oneof![
         8 => Just(Op::Take),
         3 => index().prop_map(Op::TakeExact),
+        3 => index().prop_map(Op::TakeFrom),
         8 => index().prop_map(Op::Put),
         3 => any::<bool>().prop_map(|reversed| Op::Capture(Extent::Changed, reversed)),
         1 => any::<bool>().prop_map(|reversed| Op::Capture(Extent::All, reversed)),
@@ -37,6 +40,7 @@ fn apply(pool: &mut IndexPool, op: &Op) -> Option<u32> {
     match *op {
         Op::Take => pool.take(),
         Op::TakeExact(index) => pool.take_exact(index).then_some(index),
+        Op::TakeFrom(index) => pool.take_from(index),
         Op::Put(index) => pool.put(index).ok().map(|()| index),
         Op::Capture(..) => None,
     }
@@ -46,6 +50,11 @@ fn apply_model(free: &mut VecDeque<u32>, op: &Op) -> Option<u32> {
     match *op {
         Op::Take => free.pop_front(),
         Op::TakeExact(index) => free.iter().position(|found| *found == index).and_then(|at| free.remove(at)),
+        Op::TakeFrom(index) => {
+            let next = free.iter().copied().filter(|free| *free >= index).min().or(free.iter().copied().min());
+            free.retain(|free| Some(*free) != next);
+            next
+        }
         Op::Put(index) if (LOWEST..LOWEST + CAPACITY).contains(&index) && !free.contains(&index) => {
             free.push_back(index);
             Some(index)
@@ -206,6 +215,22 @@ fn an_index_that_comes_late_gets_the_place_of_its_ticket() {
         pool.restored().unwrap();
     }
     assert!(pool.free().eq([12, 13, 11, 10]));
+}
+
+#[test]
+fn drawn_indices_are_spread_over_the_range_and_run_out_all() {
+    let mut pool = IndexPool::new(1024..=65535);
+    let mut rng = rand_chacha::ChaCha8Rng::seed_from_u64(1);
+    let mut quarters = [0; 4];
+    for _ in 0..10_000 {
+        quarters[(pool.take_random(&mut rng).unwrap() as usize - 1024) * 4 / pool.capacity()] += 1;
+    }
+    assert!(quarters.iter().all(|taken| (2300..2700).contains(taken)), "{quarters:?}");
+    for left in (0..pool.available()).rev() {
+        pool.take_random(&mut rng).unwrap();
+        assert_eq!(pool.available(), left);
+    }
+    assert_eq!(pool.take_random(&mut rng), None);
 }
 
 #[test]

@@ -1,0 +1,87 @@
+//! Who waits for the disk, and who does not.
+
+use super::*;
+
+fn sync(config: &mut JournalConfig) {
+    config.durability = Durability::Sync;
+}
+
+#[test]
+fn nothing_leaves_before_what_it_depends_on_is_on_the_disk() {
+    let mut scene = Scene::new(2, sync);
+    scene.settle();
+    scene.will.hold(true);
+    scene.packet(0, Word::write(0, 0));
+    scene.packet(1, Word::write(0, 1));
+    for _ in 0..50 {
+        assert_eq!(scene.left(), 0);
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    scene.will.hold(false);
+    scene.wait("both outputs", |scene| scene.left() == 2);
+}
+
+#[test]
+fn without_sync_outputs_leave_at_once_but_nothing_is_trimmed_that_the_disk_lacks() {
+    let mut scene = Scene::new(1, |_| ());
+    scene.settle();
+    scene.will.hold(true);
+    // One batch may be under way already.
+    scene.packet(0, Word::write(0, 0));
+    assert_eq!(scene.left(), 1);
+    let (_, head) = scene.stage(&[(0, 1, 1)]);
+    for _ in 0..20 {
+        assert!(!scene.group.ol.covers(&head), "a checkpoint is not committed before the disk has it");
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    scene.will.hold(false);
+    scene.wait("the checkpoint", |scene| scene.group.ol.covers(&head));
+    scene.settle();
+    scene.will.hold(true);
+    let before = scene.journal().shared.state().durable.input[0];
+    scene.packet(0, Word::write(0, 1));
+    scene.left();
+    scene.group.ol.commit(&head).unwrap();
+    scene.group.ol.trim();
+    assert!(scene.group.logs.input[0].trimmed() <= before);
+    scene.will.hold(false);
+}
+
+#[test]
+fn nothing_new_of_an_epoch_leaves_before_the_disk_knows_that_it_is_active() {
+    let mut scene = Scene::new(1, sync);
+    scene.packet(0, Word::write(0, 0));
+    scene.wait("the output", |scene| scene.left() == 1);
+    scene.checkpoint(&[(0, 1, 1)]);
+    scene.settle();
+    // Nothing is to be made again: the new epoch is active as soon as it is looked at.
+    scene.will.hold(true);
+    scene.group.take_over();
+    scene.master = Master::of(&scene.group);
+    scene.packet(0, Word::write(0, 1));
+    for _ in 0..50 {
+        assert_eq!(scene.left(), 1);
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    assert!(scene.group.record.is_active());
+    scene.will.hold(false);
+    scene.wait("the new epoch's output", |scene| scene.left() == 2);
+    assert_eq!(scene.journal().shared.state().active, 2);
+}
+
+#[test]
+fn a_takeover_waits_for_nobody_and_empties_no_log_that_is_read() {
+    let mut scene = Scene::new(2, sync);
+    for round in 0..20 {
+        for core in 0..2 {
+            scene.packet(core, Word::write(core as u32, round));
+        }
+        scene.wait("the outputs", |scene| scene.left() == 2 * (round as usize + 1));
+        scene.checkpoint(&[(0, round + 1, round + 1), (1, round + 1, round + 1)]);
+        scene.group.take_over();
+        scene.master = Master::of(&scene.group);
+    }
+    scene.wait("the last epoch", |scene| scene.left() == 40 && scene.group.record.is_active());
+    scene.settle();
+    assert_eq!(scene.recovery().released(), [20, 20]);
+}
