@@ -87,6 +87,7 @@ fn a_storm_of_new_connections_with_random_ports() {
         "{report:?}"
     );
     assert_eq!(report.count("/addresses"), 100, "{report:?}");
+    assert_eq!(group.losses(), [], "{report:?}, {}", group.log());
     // What is missing has been counted by a queue of the kernel on the way.
     let full = |namespace| Counters::of(namespace).get("UdpRcvbufErrors");
     let dropped = backlog_drops() - dropped + full(&lab.client) + full(&lab.server);
