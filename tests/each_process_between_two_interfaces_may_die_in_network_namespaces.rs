@@ -76,3 +76,9 @@ fn all_of_them_and_each_in_turn() {
 fn the_master_without_a_standby() {
     survives(3, &[&[Victim::Master]], &["--standby", "none"]);
 }
+
+#[test]
+#[ignore = "needs root: network namespaces"]
+fn the_master_more_often_than_checkpoints_are_made() {
+    survives(20, &[&[Victim::Master]], &["--checkpoint-interval", "10000"]);
+}

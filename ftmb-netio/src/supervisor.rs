@@ -15,10 +15,12 @@
 mod process;
 mod watcher;
 
+use std::os::unix::process::ExitStatusExt;
 use std::process::Command;
 use std::sync::Arc;
 use std::time::Duration;
 
+use rustix::process::Signal;
 use tracing::{error, info, warn};
 
 use crate::error::Error;
@@ -61,7 +63,8 @@ pub struct Launch {
 /// Makes the command that starts a member.
 pub type Factory = Box<dyn FnMut(&Launch) -> Command + Send>;
 
-/// Recoveries in a row without a checkpoint in between before the supervisor gives up.
+/// Recoveries in a row without a checkpoint in between before the supervisor gives up. One that got on, and whose master was
+/// then killed by a signal from outside, begins a new row.
 pub const MAX_FAILURES: u64 = 12;
 /// This many come without delay.
 const FREE_FAILURES: u64 = 3;
@@ -196,12 +199,16 @@ impl Supervisor {
             return Ok(());
         };
         let status = process.reap();
+        let killed = status.is_some_and(|status| status.signal() == Some(Signal::KILL.as_raw()));
         let status = status.map_or_else(|| "unknown, it was adopted".to_owned(), |status| status.to_string());
         let (slot, pid) = (exit.slot, process.pid);
         let phase = self.record.member(slot).phase();
         if self.record.current().is_some_and(|epoch| epoch.master == slot) {
             warn!(slot, pid, ?phase, status, "the master has ended: a successor takes over");
             self.detected = Some(exit.at);
+            if killed && self.has_got_on() {
+                self.record.set_failures(0);
+            }
             let failures = self.record.failures();
             let delay = failures.checked_sub(FREE_FAILURES).map_or(0, |n| FIRST_DELAY << n.min(20)).min(LAST_DELAY);
             self.not_before = exit.at + delay;
@@ -217,6 +224,13 @@ impl Supervisor {
             }
         }
         self.bury(slot)
+    }
+
+    /// Whether something has left in this epoch that had not left before. Whoever is killed from outside after that is no sign of
+    /// an input that nobody survives.
+    fn has_got_on(&self) -> bool {
+        let epoch = self.record.epoch();
+        self.record.active() == epoch && self.record.takeover(epoch).is_some_and(|takeover| takeover.first_output != 0)
     }
 
     /// Empties the slot of a process that has ended, unless it says that the group must end.
