@@ -44,7 +44,7 @@ fn main() {
         for (name, case) in &mut cases {
             let (full, _) = run(&program, name, RATES[0], arguments.smoke);
             let released = full["released"].as_f64().unwrap_or(f64::NAN);
-            case.per_second.push(released / full["sending_s"].as_f64().unwrap_or(seconds(arguments.smoke)));
+            case.per_second.push(released / full["seconds"].as_f64().unwrap_or(seconds(arguments.smoke)));
             let (easy, bytes) = run(&program, name, RATES[1], arguments.smoke);
             let latency = |which: &str| easy["latency_us"][which].as_f64().unwrap_or(f64::NAN);
             case.p50.push(latency("p50"));

@@ -5,7 +5,7 @@
 //! ```text
 //! gateway's thread                                     journal's thread                                  disk
 //! in.*  (trimmed only behind what is durable) ───────▶ copy ─┐
-//! det.* (likewise, per epoch) ───────────────────────▶ copy ─┼▶ batch ─▶ O_DIRECT write + fdatasync ─▶ run-1/000001.segment
+//! det.* (likewise, per epoch) ───────────────────────▶ copy ─┼▶ batch ─▶ O_DIRECT write, synced ─▶ run-1/000001.segment
 //! staged checkpoint (committed only when durable) ───▶ copy ─┤
 //! group record ──────────────────────────────────────▶ facts ┘
 //! Holders: stable = durable (sync) ◀────────────────── positions

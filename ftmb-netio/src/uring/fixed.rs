@@ -1,19 +1,19 @@
-//! One file written from two buffers that the kernel has been shown beforehand, each write followed by a sync in the same
-//! submission: what a group commit needs.
+//! One file written from two buffers that the kernel has been shown beforehand, each write complete when it is on the disk: what a
+//! group commit needs.
 //!
 //! Invariant: a buffer that a write is under way from is neither changed, moved nor freed here; there is one write at a time, and
 //! dropping the writer waits for it.
 //!
-//! ```text
-//! submit ──▶ write from registered buffer ──link──▶ fdatasync        wait ──▶ both completions
-//! ```
+//! A write that syncs itself (`RWF_DSYNC`) is one request to the disk where the blocks have been written before. A linked sync
+//! would be carried out by another thread of the kernel, to be woken first: on two busy CPUs that took several times as long.
 
 use std::fs::File;
 use std::io::{self, IoSlice};
 use std::os::fd::AsRawFd;
 use std::os::unix::fs::FileExt;
 
-use io_uring::{IoUring, opcode, squeue::Flags, types};
+use io_uring::{IoUring, opcode, types};
+use rustix::io::Errno;
 
 use super::ring::{UringUnavailable, probe};
 
@@ -58,9 +58,6 @@ struct Flight {
     length: usize,
     offset: u64,
     sync: bool,
-    open: u32,
-    written: Result<usize, i32>,
-    synced: Result<(), i32>,
 }
 
 /// Writes one file from two registered buffers, by io_uring.
@@ -94,8 +91,8 @@ impl std::fmt::Debug for FixedWriter {
     }
 }
 
-const WRITE: u64 = 0;
-const SYNC: u64 = 1;
+/// The write is complete when its bytes, and what is needed to read them back, are on the disk (`linux/fs.h`).
+const RWF_DSYNC: i32 = 2;
 
 impl FixedWriter {
     /// A ring of its own with two buffers of `length` bytes.
@@ -152,21 +149,16 @@ impl FixedWriter {
         assert!(self.flight.is_none(), "a write is under way");
         let fd = types::Fd(self.file.as_ref().expect("a file to write").as_raw_fd());
         let start = self.buffers[which].bytes()[..length].as_ptr();
-        let mut write = opcode::WriteFixed::new(fd, start, length as u32, which as u16).offset(offset).build();
-        if sync {
-            write = write.flags(Flags::IO_LINK);
-        }
-        let force = opcode::Fsync::new(fd).flags(types::FsyncFlags::DATASYNC).build();
-        let entries = [write.user_data(WRITE), force.user_data(SYNC)];
-        let count = if sync { 2 } else { 1 };
+        let flags = if sync { RWF_DSYNC } else { 0 };
+        let write =
+            opcode::WriteFixed::new(fd, start, length as u32, which as u16).offset(offset).rw_flags(flags).build();
         // SAFETY: the range lies in buffer `which` (checked by the slice above), which is registered under that index. Nobody
         // touches it until `wait` has seen the completion (`buffer` refuses), and `Drop` waits too, or leaks it. The descriptor
         // is open for as long as `self.file` is, which changes only while nothing is under way.
         // `what_is_submitted_is_in_the_file_when_waited_for` would fail.
-        let pushed = unsafe { self.ring.submission().push_multiple(&entries[..count]) };
-        pushed.expect("a queue of eight has room for two: nothing is under way");
-        let flight = Flight { which, length, offset, sync, open: count as u32, written: Ok(0), synced: Ok(()) };
-        self.flight = Some(flight);
+        let pushed = unsafe { self.ring.submission().push(&write) };
+        pushed.expect("a queue of eight has room for one: nothing is under way");
+        self.flight = Some(Flight { which, length, offset, sync });
         // What could not be handed over now is handed over by `wait`.
         let _ = self.ring.submit();
         Ok(())
@@ -177,53 +169,44 @@ impl FixedWriter {
     /// # Errors
     /// What write or sync failed with, or that the kernel cannot be asked (it stays under way then).
     pub fn wait(&mut self) -> io::Result<()> {
-        while let Some(mut flight) = self.flight {
-            if flight.open == 0 {
+        while let Some(flight) = self.flight {
+            let completed = self.ring.completion().next().map(|entry| entry.result());
+            if let Some(result) = completed {
                 self.flight = None;
-                return self.settle(flight);
+                return self.settle(flight, result);
             }
             match self.ring.submit_and_wait(1) {
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-                Err(error) if error.raw_os_error() == Some(rustix::io::Errno::BUSY.raw_os_error()) => {}
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) if Errno::from_io_error(&error) == Some(Errno::BUSY) => {}
                 other => _ = other?,
             }
-            for entry in self.ring.completion() {
-                flight.open -= 1;
-                let result = entry.result();
-                match entry.user_data() {
-                    WRITE => flight.written = usize::try_from(result).map_err(|_| -result),
-                    _ if result < 0 => flight.synced = Err(-result),
-                    _ => {}
-                }
-            }
-            self.flight = Some(flight);
         }
         Ok(())
     }
 
-    /// Finishes by plain calls what the kernel did in part: a short write breaks the link to the sync.
-    fn settle(&mut self, flight: Flight) -> io::Result<()> {
-        let again = |errno: &i32| {
-            let errno = rustix::io::Errno::from_raw_os_error(*errno);
-            matches!(errno, rustix::io::Errno::INTR | rustix::io::Errno::AGAIN | rustix::io::Errno::CANCELED)
-        };
-        let written = match flight.written {
+    /// Finishes by plain calls what the kernel did in part, or cannot do in this way.
+    fn settle(&mut self, flight: Flight, result: i32) -> io::Result<()> {
+        let written = match usize::try_from(result) {
             Ok(written) => written,
-            Err(errno) if again(&errno) => 0,
-            Err(errno) => return Err(io::Error::from_raw_os_error(errno)),
+            Err(_) => match io::Error::from_raw_os_error(-result) {
+                error if begin_again(&error) => 0,
+                error => return Err(error),
+            },
         };
+        if written == flight.length {
+            return Ok(());
+        }
         let file = self.file.as_ref().expect("a file that was written");
-        if written < flight.length {
-            let rest = &self.buffers[flight.which].bytes()[written..flight.length];
-            file.write_all_at(rest, flight.offset + written as u64)?;
-        }
-        match flight.synced {
-            Ok(()) if written == flight.length => Ok(()),
-            Err(errno) if !again(&errno) => Err(io::Error::from_raw_os_error(errno)),
-            _ if flight.sync => file.sync_data(),
-            _ => Ok(()),
-        }
+        let rest = &self.buffers[flight.which].bytes()[written..flight.length];
+        file.write_all_at(rest, flight.offset + written as u64)?;
+        if flight.sync { file.sync_data() } else { Ok(()) }
     }
+}
+
+/// Interrupted, or not supported like this by the file system.
+fn begin_again(error: &io::Error) -> bool {
+    use Errno as E;
+    matches!(E::from_io_error(error), Some(E::INTR | E::AGAIN | E::CANCELED | E::OPNOTSUPP | E::INVAL))
 }
 
 impl Drop for FixedWriter {
@@ -272,7 +255,7 @@ mod tests {
         let named = tempfile::NamedTempFile::new().unwrap();
         writer.set_file(File::open(named.path()).unwrap());
         writer.submit(0, 4096, 0, true).unwrap();
-        assert_eq!(writer.wait().unwrap_err().raw_os_error(), Some(rustix::io::Errno::BADF.raw_os_error()));
+        assert_eq!(writer.wait().unwrap_err().raw_os_error(), Some(Errno::BADF.raw_os_error()));
         writer.set_file(named.reopen().unwrap());
         writer.submit(1, 4096, 0, true).unwrap();
         writer.wait().unwrap();
