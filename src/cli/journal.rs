@@ -1,5 +1,5 @@
 //! `journal`: looks into a journal, and runs again what it has recorded. Invariant: nothing of a journal is changed, so a group may
-//! write it meanwhile.
+//! write it meanwhile. (A file that the group removes just then, because it is the oldest, is an error that names it: try again.)
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;

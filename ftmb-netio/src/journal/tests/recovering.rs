@@ -126,7 +126,7 @@ fn journal() -> &'static (TempDir, std::path::PathBuf) {
         scene.settle();
         scene.journal = None;
         let path = scene.config.directory.clone();
-        (scene.dir, path)
+        (std::mem::replace(&mut scene.dir, tempfile::tempdir().unwrap()), path)
     })
 }
 
@@ -318,6 +318,15 @@ fn a_journal_is_condensed_and_the_oldest_goes_first() {
         scene.input(0, 1);
         let run = Run::open(1, scene.config.directory.join("run-000001")).unwrap();
         run.segments().unwrap().len() < 20 && !run.checkpoints().unwrap().is_empty()
+    });
+    // Files go while the thread that condenses is at work: whoever reads waits until it is not.
+    let count = |scene: &Scene| std::fs::read_dir(scene.config.directory.join("run-000001")).unwrap().count();
+    let (mut last, mut same) = (0, 0);
+    scene.wait("the files to stay", |scene| {
+        std::thread::sleep(Duration::from_millis(100));
+        same = if count(scene) == last { same + 1 } else { 0 };
+        last = count(scene);
+        same == 5
     });
     let recovery = scene.recovery();
     assert!(recovery.committed() == 12, "{}", recovery.committed());

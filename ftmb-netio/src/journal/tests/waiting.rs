@@ -38,13 +38,20 @@ fn without_sync_outputs_leave_at_once_but_nothing_is_trimmed_that_the_disk_lacks
     scene.wait("the checkpoint", |scene| scene.group.ol.covers(&head));
     scene.settle();
     scene.will.hold(true);
-    let before = scene.journal().shared.state().durable.input[0];
+    let holder = scene.journal().holder();
+    let before = scene.group.logs.input[0].tail();
     scene.packet(0, Word::write(0, 1));
     scene.left();
+    for _ in 0..20 {
+        std::thread::sleep(Duration::from_millis(1));
+        assert!(holder.need_input(0) <= before && holder.need_det(0, 1) <= 1);
+    }
     scene.group.ol.commit(&head).unwrap();
-    scene.group.ol.trim();
+    assert!(scene.group.ol.trim(), "the checkpoint is older than what the disk lacks");
     assert!(scene.group.logs.input[0].trimmed() <= before);
     scene.will.hold(false);
+    let tail = scene.group.logs.input[0].tail();
+    scene.wait("the disk", |_| holder.need_input(0) == tail && holder.need_det(0, 1) == 2);
 }
 
 #[test]
@@ -53,12 +60,14 @@ fn nothing_new_of_an_epoch_leaves_before_the_disk_knows_that_it_is_active() {
     scene.packet(0, Word::write(0, 0));
     scene.wait("the output", |scene| scene.left() == 1);
     scene.checkpoint(&[(0, 1, 1)]);
+    let need = scene.input(0, 100);
     scene.settle();
     // Nothing is to be made again: the new epoch is active as soon as it is looked at.
     scene.will.hold(true);
     scene.group.take_over();
     scene.master = Master::of(&scene.group);
-    scene.packet(0, Word::write(0, 1));
+    // What it stems from is on the disk, and it follows no access.
+    scene.master.emit_needing(0, need, 7);
     for _ in 0..50 {
         assert_eq!(scene.left(), 1);
         std::thread::sleep(Duration::from_millis(1));
