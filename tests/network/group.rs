@@ -116,7 +116,9 @@ impl Group {
     pub(crate) fn kill(&mut self, victims: &[Victim]) {
         self.until_ready();
         let (epoch, at) = (self.record.epoch(), self.record.now());
-        let identities: Vec<_> = victims.iter().map(|&victim| (victim, self.identity(victim))).collect();
+        let mut identities: Vec<_> = victims.iter().map(|&victim| (victim, self.identity(victim))).collect();
+        // The master last: else a standby that is fast takes over before it is killed, and that is one takeover more.
+        identities.sort_by_key(|&(victim, _)| victim == Victim::Master);
         for (victim, identity) in identities {
             assert!(identity.is_some_and(kill), "no {victim:?} to be killed: {}", self.log());
             self.dead.extend(identity);
