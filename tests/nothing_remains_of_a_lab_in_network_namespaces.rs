@@ -106,7 +106,9 @@ impl Traces {
 /// Starts the lab in another process, and waits until it stands.
 fn start(ending: &str) -> (Child, Traces) {
     let before = host();
-    let mut test = Command::new(std::env::current_exe().expect("a test has a path"));
+    // As from a terminal: a shell's background job, for one, ignores SIGINT, and so would whatever it starts.
+    let mut test = Command::new("env");
+    test.arg("--default-signal").arg(std::env::current_exe().expect("a test has a path"));
     test.args(["--ignored", "--exact", "--nocapture", "a_lab_with_everything_in_it"]).env(ENDING, ending);
     let mut test = test.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().expect("the test can be started");
     let mut lines = BufReader::new(test.stdout.take().expect("piped")).lines().map_while(Result::ok);
