@@ -151,7 +151,9 @@ pub trait Port: Send + Debug {
     }
 
     /// Everything of this port below `source` (exclusive) has been stamped: it will not be asked for again.
-    fn stamped(&mut self, source: u64);
+    fn stamped(&mut self, source: u64) {
+        let _ = source;
+    }
 
     /// Continues after a restart: the next frame handed out is the first whose position is at least `source`.
     ///
@@ -160,11 +162,15 @@ pub trait Port: Send + Debug {
     fn resume(&mut self, source: u64) -> Result<(), PortError>;
 
     /// True if no frame will ever come again: the end of a capture file, or a port that only sends.
-    fn exhausted(&self) -> bool;
+    fn exhausted(&self) -> bool {
+        false
+    }
 
     /// When the next frame is due, in ns of the clock of `receive`'s `now_ns`, so that one may sleep until then; in the
     /// past if it is due now. `None`: unknown, ask again.
-    fn next_due(&self) -> Option<u64>;
+    fn next_due(&self) -> Option<u64> {
+        None
+    }
 
     /// A descriptor that becomes readable when a frame comes, so that one may sleep until then. `None`: there is none, ask again
     /// shortly; or whoever brings frames rings the gateway's bell.

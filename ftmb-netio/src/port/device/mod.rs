@@ -146,19 +146,9 @@ impl Port for DevicePort {
         true
     }
 
-    fn stamped(&mut self, _source: u64) {}
-
     fn resume(&mut self, source: u64) -> Result<(), PortError> {
         self.wire.resume(source);
         Ok(())
-    }
-
-    fn exhausted(&self) -> bool {
-        false
-    }
-
-    fn next_due(&self) -> Option<u64> {
-        None
     }
 
     fn wakes_by(&self) -> Option<BorrowedFd<'_>> {

@@ -183,19 +183,9 @@ impl Port for UdpPort {
         true
     }
 
-    fn stamped(&mut self, _source: u64) {}
-
     fn resume(&mut self, source: u64) -> Result<(), PortError> {
         self.inlet.resume(source);
         Ok(())
-    }
-
-    fn exhausted(&self) -> bool {
-        false
-    }
-
-    fn next_due(&self) -> Option<u64> {
-        None
     }
 
     fn wakes_by(&self) -> Option<BorrowedFd<'_>> {
