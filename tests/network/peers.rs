@@ -37,9 +37,11 @@ impl Iperf3 {
         Iperf3(server)
     }
 
-    /// Starts a client, such as `-t 5 -R`; the server must be there as long.
+    /// Starts a client, such as `-t 5 -R`; the server must be there as long. Congestion control is cubic, whatever the machine's own is:
+    /// it is what most endpoints use, and it takes every loss for congestion, which bbr does not. (As a namespace's default it is not allowed
+    /// unless the machine allows it.)
     pub(crate) fn start(&self, lab: &Lab, line: &str) -> Process {
-        let mut words = vec!["iperf3", "-J", "-c", lab::SERVER];
+        let mut words = vec!["iperf3", "-J", "-c", lab::SERVER, "-C", "cubic"];
         words.extend(line.split_whitespace());
         Process::start(&lab.client, lab.directory(), words)
     }
