@@ -146,6 +146,39 @@ fn ping_and_tcp_pass_through_taps_of_which_one_has_no_offloads() {
 
 #[test]
 #[ignore = "needs root: network namespaces"]
+fn a_tap_that_was_made_with_several_queues_gives_all_frames_to_who_is_attached() {
+    for engine in ENGINES {
+        let Some(host) = Namespace::new() else { return };
+        host.run(|| {
+            host.ip("tuntap add dev t0 mode tap multi_queue");
+            host.ip("link set t0 up");
+            let mut port = open(&tap("t0"), engine);
+            port.receive(0, 1, &mut |_| true).unwrap();
+            host.ip("addr add 10.1.0.1/24 dev t0");
+            host.ip("neigh add 10.1.0.2 lladdr 02:00:00:00:00:02 dev t0");
+            // Several flows: with several readers they would go to different ones.
+            for flow in 0..32 {
+                let socket = std::net::UdpSocket::bind("10.1.0.1:0").unwrap();
+                socket.send_to(&[flow; 100], "10.1.0.2:9").unwrap();
+            }
+            let (mut flows, deadline) = (Vec::new(), Instant::now() + Duration::from_secs(10));
+            while flows.len() < 32 {
+                let mut take = |frame: Received<'_>| {
+                    flows.extend((frame.bytes.len() == 142).then(|| frame.bytes[141]));
+                    true
+                };
+                port.receive(0, 64, &mut take).unwrap();
+                assert!(Instant::now() < deadline, "{} of 32", flows.len());
+            }
+            port.send(&sent(Offload::default(), &[2; 60])).unwrap();
+            port.flush().unwrap();
+            assert_eq!((port.statistics().get(PortStat::Sent), port.statistics().lost()), (1, 0));
+        });
+    }
+}
+
+#[test]
+#[ignore = "needs root: network namespaces"]
 fn a_tap_that_is_down_costs_frames_and_not_the_port() {
     for engine in ENGINES {
         let Some(host) = Namespace::new() else { return };

@@ -37,7 +37,8 @@ impl TapDevice {
     pub const PATH: &str = "/dev/net/tun";
 
     /// Attaches to the tap interface `name`, which is made if there is none. With `offloads`, frames carry a `struct virtio_net_hdr`
-    /// of ten bytes in front, in both directions.
+    /// of ten bytes in front, in both directions. Of one that was made with several queues (`multi_queue`) this is one: who else
+    /// attaches to it gets a share of the frames.
     ///
     /// # Errors
     /// The step that failed, and what the kernel says: for [`TapStep::Attach`], `EPERM` without the capability `CAP_NET_ADMIN`,
@@ -47,10 +48,18 @@ impl TapDevice {
         let fd = rustix::fs::open(TapDevice::PATH, flags, Mode::empty());
         let device = TapDevice(fd.map_err(|error| (TapStep::Open, error.into()))?);
         let attach = |error| (TapStep::Attach, error);
-        let mut told = request(name).map_err(attach)?;
         let header = if offloads { libc::IFF_VNET_HDR } else { 0 };
-        told.ifr_ifru.ifru_flags = (libc::IFF_TAP | libc::IFF_NO_PI | header) as libc::c_short;
-        tell(device.as_fd(), libc::TUNSETIFF as libc::c_ulong, told).map_err(attach)?;
+        let ask = |queues| {
+            let mut told = request(name)?;
+            told.ifr_ifru.ifru_flags = (libc::IFF_TAP | libc::IFF_NO_PI | header | queues) as libc::c_short;
+            tell(device.as_fd(), libc::TUNSETIFF as libc::c_ulong, told)
+        };
+        // The kernel does not say whether it has several queues, but wants to be told.
+        match ask(0) {
+            Err(error) if error.raw_os_error() == Some(libc::EINVAL) => ask(libc::IFF_MULTI_QUEUE),
+            done => done,
+        }
+        .map_err(attach)?;
         let configure = |error| (TapStep::Configure, error);
         if offloads {
             device.set_header(HEADER).map_err(configure)?;
