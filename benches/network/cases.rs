@@ -9,7 +9,7 @@ use crate::network::counters::{Counters, Flow};
 use crate::network::load::{self, Client};
 use crate::network::peers::{self, Iperf3, Nginx, Transfer};
 use crate::network::process::{PATIENCE, until};
-use crate::network::{Lab, Plan, lab};
+use crate::network::{Lab, Plan, lab, lab::Steering};
 use crate::systems::{Running, System};
 
 /// One kind of traffic.
@@ -57,7 +57,9 @@ impl Case {
     pub(crate) fn measure(self, system: &dyn System, time: Duration) -> Figures {
         // New connections and small packets are whole frames; without offloads nothing else can leave either end.
         let offloads = !matches!(self, Case::TcpPlain);
-        let (wire, steering) = (system.wire(), system.steering());
+        // One question at a time: nothing can be overtaken, so no frame has to go to another CPU.
+        let steering = if self == Case::RoundTrip { Steering::Nobody } else { system.steering() };
+        let wire = system.wire();
         let lab = Lab::build(Plan { wire, offloads, steering, ..Plan::default() });
         let mut running = system.start(&lab);
         let mut figures = match self {

@@ -47,8 +47,9 @@ pub enum Polling {
     Dedicated,
 }
 
-/// How long a thread that has had work yields before it blocks: to be woken takes tens of microseconds, so somebody who sends a
-/// thousand packets a second should not have to wait for that with each.
+/// How long a thread that has had work yields before it blocks: to be woken takes tens of microseconds (and milliseconds of a virtual
+/// CPU that its host has put aside), so somebody who sends a thousand packets a second should not have to wait for that with each:
+/// of such packets through two interfaces and back, half took 0.1 ms with this, and 0.2 to 4 ms with 0, 50, 200 and 500 us.
 pub const LINGER: Duration = Duration::from_millis(2);
 
 /// Where threads of a group sleep.
