@@ -3,7 +3,7 @@
 use std::{collections::HashSet, net::SocketAddrV4, time::Duration};
 
 use etherparse::{
-    Icmpv4Slice, Icmpv4Type, Ipv4HeaderSlice, PacketBuilder, UdpHeaderSlice, icmpv4::DestUnreachableHeader,
+    Icmpv4Slice, Icmpv4Type, Ipv4HeaderSlice, PacketBuilder, icmpv4::DestUnreachableHeader,
 };
 use ftmb::prelude::*;
 
@@ -59,20 +59,9 @@ fn packet(source: SocketAddrV4, destination: SocketAddrV4, transport: Transport)
     Headers { vlan: None, source, destination, transport }.frame(&[], 64, &Identity::default())
 }
 
-/// Sends one packet; what comes out, as (source, destination).
-fn send(balancer: &mut Single<LoadBalancer>, port: PortId, bytes: Vec<u8>) -> Option<(SocketAddrV4, SocketAddrV4)> {
-    let out = balancer.process(&Frame::new(port, bytes, 0)).pop()?;
-    assert_ne!(out.port(), port);
-    assert!(is_sound(out.bytes(), Offsets { network: 14, transport: 34, payload: 42 }));
-    let ip = Ipv4HeaderSlice::from_slice(&out.bytes()[14..]).unwrap();
-    let ports = UdpHeaderSlice::from_slice(&out.bytes()[34..]).unwrap();
-    let source = SocketAddrV4::new(ip.source_addr(), ports.source_port());
-    Some((source, SocketAddrV4::new(ip.destination_addr(), ports.destination_port())))
-}
-
 /// The backend that a packet of a client goes to.
 fn backend(balancer: &mut Single<LoadBalancer>, client: SocketAddrV4, transport: Transport) -> Option<SocketAddrV4> {
-    let (source, backend) = send(balancer, CLIENTS, packet(client, addr(SERVICE), transport))?;
+    let (source, backend) = balancer.send(CLIENTS, packet(client, addr(SERVICE), transport))?;
     assert_eq!(source, client);
     Some(backend)
 }
@@ -142,12 +131,12 @@ fn what_goes_to_a_backend_comes_back_from_the_service() {
     let mut balancer = balancer(&BalancerConfig::default());
     assert_eq!(backend(&mut balancer, addr(CLIENT), DATA), None);
     let chosen = backend(&mut balancer, addr(CLIENT), SYN).unwrap();
-    let reply = send(&mut balancer, SERVERS, packet(chosen, addr(CLIENT), SYN_ACK));
+    let reply = balancer.send(SERVERS, packet(chosen, addr(CLIENT), SYN_ACK));
     assert_eq!(reply, Some((addr(SERVICE), addr(CLIENT))));
     let stranger = SocketAddrV4::new(*chosen.ip(), 80);
-    assert_eq!(send(&mut balancer, SERVERS, packet(stranger, addr(CLIENT), SYN_ACK)), None);
-    assert_eq!(send(&mut balancer, SERVERS, packet(chosen, client(5001), SYN_ACK)), None);
-    assert_eq!(send(&mut balancer, CLIENTS, packet(addr(CLIENT), addr("198.51.100.10:80"), SYN)), None);
+    assert_eq!(balancer.send(SERVERS, packet(stranger, addr(CLIENT), SYN_ACK)), None);
+    assert_eq!(balancer.send(SERVERS, packet(chosen, client(5001), SYN_ACK)), None);
+    assert_eq!(balancer.send(CLIENTS, packet(addr(CLIENT), addr("198.51.100.10:80"), SYN)), None);
 }
 
 #[test]
@@ -180,7 +169,7 @@ fn a_closed_connection_may_be_opened_at_another_backend() {
     assert_eq!(backend(&mut balancer, addr(CLIENT), RST), Some(addr("10.1.0.1:8443")));
     assert_eq!(backend(&mut balancer, addr(CLIENT), DATA), Some(addr("10.1.0.1:8443")));
     assert_eq!(backend(&mut balancer, addr(CLIENT), SYN), Some(addr("10.1.0.2:8443")));
-    assert_eq!(send(&mut balancer, SERVERS, packet(addr("10.1.0.1:8443"), addr(CLIENT), RST)), None);
+    assert_eq!(balancer.send(SERVERS, packet(addr("10.1.0.1:8443"), addr(CLIENT), RST)), None);
 }
 
 #[test]
@@ -224,7 +213,7 @@ fn idle_connections_are_forgotten() {
     let chosen = backend(&mut balancer, addr(CLIENT), UDP).unwrap();
     std::thread::sleep(Duration::from_millis(1100));
     (0..16).for_each(|_| balancer.tick());
-    assert_eq!(send(&mut balancer, SERVERS, packet(chosen, addr(CLIENT), UDP)), None);
+    assert_eq!(balancer.send(SERVERS, packet(chosen, addr(CLIENT), UDP)), None);
 }
 
 #[test]

@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use etherparse::{Icmpv4Slice, Ipv4HeaderSlice, PacketBuilder, UdpHeaderSlice};
+use etherparse::{Icmpv4Slice, Ipv4HeaderSlice, PacketBuilder};
 use ftmb::{
     prelude::*,
     testing::{Input, assert_recoverable},
@@ -51,23 +51,12 @@ fn packet(source: SocketAddrV4, destination: SocketAddrV4, transport: Transport)
     Headers { vlan: None, source, destination, transport }.frame(&[], 64, &Identity::default())
 }
 
-/// Sends one packet; what comes out, as (source, destination).
-fn send(nat: &mut Single<Nat>, port: PortId, bytes: Vec<u8>) -> Option<(SocketAddrV4, SocketAddrV4)> {
-    let out = nat.process(&Frame::new(port, bytes, 0)).pop()?;
-    assert_ne!(out.port(), port);
-    assert!(is_sound(out.bytes(), Offsets { network: 14, transport: 34, payload: 42 }));
-    let ip = Ipv4HeaderSlice::from_slice(&out.bytes()[14..]).unwrap();
-    let ports = UdpHeaderSlice::from_slice(&out.bytes()[34..]).unwrap();
-    let source = SocketAddrV4::new(ip.source_addr(), ports.source_port());
-    Some((source, SocketAddrV4::new(ip.destination_addr(), ports.destination_port())))
-}
-
 const CLIENT: &str = "10.0.0.7:5000";
 const SERVER: &str = "203.0.113.9:80";
 
 /// Opens a flow and returns its public endpoint.
 fn open(nat: &mut Single<Nat>, transport: Transport) -> SocketAddrV4 {
-    let (public, server) = send(nat, INSIDE, packet(addr(CLIENT), addr(SERVER), transport)).unwrap();
+    let (public, server) = nat.send(INSIDE, packet(addr(CLIENT), addr(SERVER), transport)).unwrap();
     assert_eq!(server, addr(SERVER));
     public
 }
@@ -96,14 +85,14 @@ fn random_ports_do_not_follow_each_other_and_all_are_used() {
     let random = NatConfig { port_allocation: PortAllocation::Random, ..NatConfig::default() };
     let from = |port: u16| packet(SocketAddrV4::new(Ipv4Addr::new(10, 0, 0, 1), port), addr(SERVER), UDP);
     let mut large = nat(random.clone());
-    let ports: Vec<u16> = (1..100).map(|port| send(&mut large, INSIDE, from(port)).unwrap().0.port()).collect();
+    let ports: Vec<u16> = (1..100).map(|port| large.send(INSIDE, from(port)).unwrap().0.port()).collect();
     let near = ports.windows(2).filter(|pair| pair[0].abs_diff(pair[1]) < 100).count();
     assert!(near < 10 && ports.iter().all(|port| *port >= 1024), "{ports:?}");
     let mut small = nat(NatConfig { first_port: 2000, last_port: 2063, ..random });
-    let mut ports: Vec<u16> = (1..65).map(|port| send(&mut small, INSIDE, from(port)).unwrap().0.port()).collect();
+    let mut ports: Vec<u16> = (1..65).map(|port| small.send(INSIDE, from(port)).unwrap().0.port()).collect();
     ports.sort_unstable();
     assert!(ports.into_iter().eq(2000..2064));
-    assert_eq!(send(&mut small, INSIDE, from(65)), None);
+    assert_eq!(small.send(INSIDE, from(65)), None);
 }
 
 #[test]
@@ -119,21 +108,21 @@ fn a_storm_of_short_connections_needs_few_ports_if_closed_ones_are_forgotten_soo
     let host = Ipv4Addr::new(10, 0, 0, 1);
     let open = |nat: &mut Single<Nat>, port: u16| {
         let client = SocketAddrV4::new(host, port);
-        let (public, _) = send(nat, INSIDE, packet(client, addr(SERVER), SYN)).expect("a free port");
-        send(nat, OUTSIDE, packet(addr(SERVER), public, SYN_ACK)).expect("an answer");
+        let (public, _) = nat.send(INSIDE, packet(client, addr(SERVER), SYN)).expect("a free port");
+        nat.send(OUTSIDE, packet(addr(SERVER), public, SYN_ACK)).expect("an answer");
         (client, public)
     };
     let (client, public) = open(&mut nat, 60_000);
     for port in 1..1000 {
         let (client, public) = open(&mut nat, port);
-        send(&mut nat, INSIDE, packet(client, addr(SERVER), FIN)).expect("an end");
-        send(&mut nat, OUTSIDE, packet(addr(SERVER), public, FIN)).expect("an end");
+        nat.send(INSIDE, packet(client, addr(SERVER), FIN)).expect("an end");
+        nat.send(OUTSIDE, packet(addr(SERVER), public, FIN)).expect("an end");
         if port % 40 == 0 {
             nat.tick();
         }
     }
     // one that lives on is not touched
-    assert_eq!(send(&mut nat, INSIDE, packet(client, addr(SERVER), DATA)), Some((public, addr(SERVER))));
+    assert_eq!(nat.send(INSIDE, packet(client, addr(SERVER), DATA)), Some((public, addr(SERVER))));
 }
 
 #[test]
@@ -179,10 +168,10 @@ fn a_nat_that_lets_everything_through_is_noticed() {
 fn only_the_remote_of_a_flow_may_answer() {
     let mut nat = nat(NatConfig::default());
     let public = open(&mut nat, UDP);
-    assert_eq!(send(&mut nat, OUTSIDE, packet(addr(SERVER), public, UDP)), Some((addr(SERVER), addr(CLIENT))));
-    assert_eq!(send(&mut nat, OUTSIDE, packet(addr("203.0.113.9:81"), public, UDP)), None);
-    assert_eq!(send(&mut nat, OUTSIDE, packet(addr("203.0.113.8:80"), public, UDP)), None);
-    assert_eq!(send(&mut nat, OUTSIDE, packet(addr(SERVER), public, DATA)), None);
+    assert_eq!(nat.send(OUTSIDE, packet(addr(SERVER), public, UDP)), Some((addr(SERVER), addr(CLIENT))));
+    assert_eq!(nat.send(OUTSIDE, packet(addr("203.0.113.9:81"), public, UDP)), None);
+    assert_eq!(nat.send(OUTSIDE, packet(addr("203.0.113.8:80"), public, UDP)), None);
+    assert_eq!(nat.send(OUTSIDE, packet(addr(SERVER), public, DATA)), None);
 }
 
 #[test]
@@ -191,21 +180,20 @@ fn the_ports_run_out_and_come_back() {
         NatConfig { first_port: 2000, last_port: 2001, udp_timeout: 1, sweep_ticks: 1, ..NatConfig::default() };
     let mut nat = nat(config);
     let from = |port: u16| packet(SocketAddrV4::new(Ipv4Addr::new(10, 0, 0, 1), port), addr(SERVER), UDP);
-    assert_eq!(send(&mut nat, INSIDE, from(1)).unwrap().0.port(), 2000);
-    assert_eq!(send(&mut nat, INSIDE, from(2)).unwrap().0.port(), 2001);
-    assert_eq!(send(&mut nat, INSIDE, from(3)), None);
+    assert_eq!(nat.send(INSIDE, from(1)).unwrap().0.port(), 2000);
+    assert_eq!(nat.send(INSIDE, from(2)).unwrap().0.port(), 2001);
+    assert_eq!(nat.send(INSIDE, from(3)), None);
     std::thread::sleep(Duration::from_millis(1100));
     nat.tick();
-    assert_eq!(send(&mut nat, INSIDE, from(3)).unwrap().0.port(), 2000);
-    assert_eq!(send(&mut nat, INSIDE, from(1)).unwrap().0.port(), 2001);
+    assert_eq!(nat.send(INSIDE, from(3)).unwrap().0.port(), 2000);
+    assert_eq!(nat.send(INSIDE, from(1)).unwrap().0.port(), 2001);
 }
 
 #[test]
 fn the_ports_of_a_closed_connection_serve_the_next_one() {
     let mut nat = nat(NatConfig { tcp_transitory_timeout: 1, sweep_ticks: 1, ..NatConfig::default() });
-    let reply = |nat: &mut Single<Nat>, public, transport| {
-        send(nat, OUTSIDE, packet(addr(SERVER), public, transport)).is_some()
-    };
+    let reply =
+        |nat: &mut Single<Nat>, public, transport| nat.send(OUTSIDE, packet(addr(SERVER), public, transport)).is_some();
     let public = open(&mut nat, SYN);
     assert!(reply(&mut nat, public, SYN_ACK) && reply(&mut nat, public, RST));
     // before it is forgotten a new one is opened, which stays
@@ -222,8 +210,8 @@ fn the_ports_of_a_closed_connection_serve_the_next_one() {
 #[test]
 fn a_connection_in_the_middle_is_not_taken_up() {
     let mut nat = nat(NatConfig::default());
-    assert_eq!(send(&mut nat, INSIDE, packet(addr(CLIENT), addr(SERVER), DATA)), None);
-    assert_eq!(send(&mut nat, INSIDE, packet(addr(CLIENT), addr(SERVER), SYN_ACK)), None);
+    assert_eq!(nat.send(INSIDE, packet(addr(CLIENT), addr(SERVER), DATA)), None);
+    assert_eq!(nat.send(INSIDE, packet(addr(CLIENT), addr(SERVER), SYN_ACK)), None);
 }
 
 /// An ICMP "host unreachable" about `quoted`, a frame, with at most `keep` bytes of its packet.

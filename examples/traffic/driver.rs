@@ -2,7 +2,12 @@
 //!
 //! Invariant: what one core released comes out in order; the cores overtake each other at random.
 
-use std::{collections::VecDeque, net::Ipv4Addr};
+use std::{
+    collections::VecDeque,
+    net::{Ipv4Addr, SocketAddrV4},
+};
+
+use etherparse::{Ipv4HeaderSlice, UdpHeaderSlice};
 
 use ftmb::{
     prelude::*,
@@ -10,7 +15,7 @@ use ftmb::{
 };
 use rand::{Rng, SeedableRng, rngs::SmallRng};
 
-use super::{Identity, arp};
+use super::{Identity, Offsets, arp, is_sound};
 
 /// A group of one core that takes one packet at a time.
 #[derive(Debug)]
@@ -31,6 +36,18 @@ impl<M: Middlebox> Single<M> {
         let mut out: Vec<Frame> = out.map(|out| Frame::new(out.port, out.bytes.clone(), frame.number())).collect();
         out.reverse();
         out
+    }
+
+    /// Sends a packet of TCP or UDP without tags or options by `port`; source and destination of what comes out, which must be sound
+    /// and leave by another port.
+    pub(crate) fn send(&mut self, port: PortId, bytes: Vec<u8>) -> Option<(SocketAddrV4, SocketAddrV4)> {
+        let out = self.process(&Frame::new(port, bytes, 0)).pop()?;
+        assert_ne!(out.port(), port);
+        assert!(is_sound(out.bytes(), Offsets { network: 14, transport: 34, payload: 42 }));
+        let ip = Ipv4HeaderSlice::from_slice(&out.bytes()[14..]).unwrap();
+        let ports = UdpHeaderSlice::from_slice(&out.bytes()[34..]).unwrap();
+        let source = SocketAddrV4::new(ip.source_addr(), ports.source_port());
+        Some((source, SocketAddrV4::new(ip.destination_addr(), ports.destination_port())))
     }
 
     /// Sends a tick and waits until it is over.
