@@ -9,6 +9,7 @@ use zerocopy::{FromBytes, Immutable, IntoBytes, KnownLayout, Unaligned, little_e
 
 use super::error::{CheckpointError, damaged, io_error};
 use super::summary::{Count, Summary, decode_cores};
+use crate::determinant::MAX_VARIABLE;
 
 pub(super) const MAGIC: u64 = u64::from_le_bytes(*b"ftmb-dlt");
 pub(super) const VERSION: u32 = 1;
@@ -108,6 +109,9 @@ impl DeltaHead {
         };
         if summary.number == u64::MAX || summary.base.is_some_and(|base| base >= summary.number) {
             return Err(damaged(path, 48, "a base before the checkpoint", raw.base.get()));
+        }
+        if summary.variables > MAX_VARIABLE + 1 {
+            return Err(damaged(path, 64, "as many variables as there can be", summary.variables.into()));
         }
         let head = DeltaHead { bytes, summary, counts_at, path: path.into() };
         for (i, count) in head.counts().enumerate() {

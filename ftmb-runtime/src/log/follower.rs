@@ -101,11 +101,14 @@ impl Follower {
 
     /// Copies the frame at `position`; its header, if all of it was whole.
     fn copy_frame(&mut self, position: u64, tail: u64) -> Option<u64> {
+        if !position.is_multiple_of(8) {
+            return None;
+        }
         let header = self.word(position);
         let len = u64::from(header as u32);
         let next = position + padded(len as usize);
         let plausible = (FRAME_HEADER as u64..=SLACK).contains(&len) && next <= tail;
-        if !position.is_multiple_of(8) || !plausible || (header >> 48) as u16 != mark_of(position) {
+        if !plausible || (header >> 48) as u16 != mark_of(position) {
             return None;
         }
         self.bytes.clear();

@@ -190,6 +190,26 @@ fn a_follower_goes_on_at_the_start_of_a_log_that_was_emptied() {
 }
 
 #[test]
+fn a_follower_that_begins_where_no_frame_does_says_what_it_missed() {
+    let log = Log::anonymous(spec(LogKind::Out)).unwrap();
+    let mut writer = log.writer().unwrap();
+    while log.tail() < log.capacity() {
+        log.trim(log.tail());
+        writer.append(1, 0, &[&[9; 1000]]).unwrap();
+        writer.publish();
+    }
+    let tail = log.tail();
+    for from in tail - 2000..tail {
+        let mut follower = Follower::new(log.clone(), from);
+        match follower.next() {
+            Some(Followed::Frame(frame)) => assert_eq!((frame.position, frame.payload.len()), (from, 1000)),
+            Some(Followed::Missed { from: missed, .. }) => assert_eq!(missed, from),
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+#[test]
 fn words_written_on_one_thread_are_read_on_another() {
     let log = Log::anonymous(spec(LogKind::Det)).unwrap();
     let writer = log.word_writer();
