@@ -2,9 +2,7 @@
 
 use std::{collections::HashSet, net::SocketAddrV4, time::Duration};
 
-use etherparse::{
-    Icmpv4Slice, Icmpv4Type, Ipv4HeaderSlice, PacketBuilder, icmpv4::DestUnreachableHeader,
-};
+use etherparse::{Icmpv4Slice, Icmpv4Type, Ipv4HeaderSlice, PacketBuilder, icmpv4::DestUnreachableHeader};
 use ftmb::prelude::*;
 
 use crate::{
