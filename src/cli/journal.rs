@@ -161,7 +161,7 @@ impl Rerun<'_> {
             dir.write_config(config.bytes())?;
             let record = self.replay.rebuild(stretch, &dir, None, fingerprint, left)?;
             // Nothing is to come in: it ends when all that was recorded has been run.
-            record.stop();
+            record.run_again();
             Ok((config, record))
         });
         let (config, record) = match made {
