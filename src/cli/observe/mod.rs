@@ -27,6 +27,9 @@ pub(super) struct Observer {
     ports: Vec<String>,
 }
 
+/// The state of a group whose parent and gateway are gone, and said nothing.
+const ABANDONED: &str = "abandoned";
+
 impl Observer {
     pub(super) fn new(dir: GroupDir, record: GroupRecord) -> Observer {
         let logs = dir.open_logs(record.cores(), record.fingerprint()).ok();
@@ -38,12 +41,14 @@ impl Observer {
     pub(super) fn look(&self) -> Snapshot {
         let record = &self.record;
         let stat = |stat| record.stat(stat);
-        let (protection, delays) = (record.protection(), record.delays());
+        let (state, protection, delays) = (state(record), record.protection(), record.delays());
+        // The record says what its gateway had noticed last: of a group that nobody looks after any more, that is worth nothing.
+        let is_abandoned = state == ABANDONED;
         Snapshot {
             directory: self.dir.path().into(),
-            state: state(record),
-            protection: protection.to_string(),
-            protected: protection == Protection::Protected,
+            state,
+            protection: if is_abandoned { ABANDONED.into() } else { protection.to_string() },
+            protected: !is_abandoned && protection == Protection::Protected,
             created_unix_ns: record.birth().wall,
             up_ns: record.now(),
             epoch: record.epoch(),
@@ -124,7 +129,7 @@ fn state(record: &GroupRecord) -> &'static str {
     }
     let alive = |process: Option<Identity>| process.is_some_and(process::is_alive);
     match (alive(record.parent()), alive(record.gateway())) {
-        (false, false) => "abandoned",
+        (false, false) => ABANDONED,
         (true, false) => "without a gateway just now",
         _ if record.stopping() => "stopping",
         _ if record.epoch() == 0 => "starting",

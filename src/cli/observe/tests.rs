@@ -33,6 +33,22 @@ pub(in crate::cli) fn observer(directory: &std::path::Path) -> Observer {
 }
 
 #[test]
+fn a_group_whose_processes_were_killed_is_not_called_protected() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let observer = observer(directory.path());
+    assert!(observer.look().protected);
+    let gone = Identity { start: Identity::mine().start.wrapping_sub(1), ..Identity::mine() };
+    observer.record.set_gateway(gone);
+    let now = observer.look();
+    assert_eq!((now.state, &*now.protection, now.protected), ("abandoned", "abandoned", false));
+    let text = text::text(&now, None);
+    assert!(
+        text.lines().nth(1).is_some_and(|line| line.starts_with("not protected: its processes were killed")),
+        "{text}"
+    );
+}
+
+#[test]
 fn the_tables_say_who_is_master_whether_it_is_protected_and_what_was_dropped() {
     let directory = tempfile::tempdir().expect("a directory");
     let observer = observer(directory.path());

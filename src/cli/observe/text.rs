@@ -43,6 +43,9 @@ fn protection(now: &Snapshot) -> String {
     match lag {
         Some(lag) if now.protected => format!("protected; a takeover now would start {} back", ns(lag)),
         _ if now.protected => "protected".into(),
+        _ if now.state == super::ABANDONED => {
+            "not protected: its processes were killed; the next `up` of this name removes what they left".into()
+        }
         _ => format!("not protected: {}", now.protection),
     }
 }
