@@ -40,6 +40,9 @@ fn look(config: &Config, program: &Program<'_>) -> Result<Found> {
     for (at, port) in config.ports().iter().enumerate() {
         note(check_port(PortId(at as u16), port));
     }
+    if let Some(journal) = config.journal() {
+        note(check_directory(&journal.directory).map_err(Into::into));
+    }
     let found = find(config);
     if let Ok(Found { prospect, .. }) = &found {
         if let Some(path) = state::choose(config, prospect.free) {

@@ -44,6 +44,10 @@ impl Prospect {
             check_private(root)?;
         }
         let exists = nearest(root)?;
+        // It is made if it is not there, but nothing above it.
+        if let Some(above) = root.parent().filter(|above| !above.as_os_str().is_empty() && !above.exists()) {
+            return Err(io_error(above, "stat")(std::io::ErrorKind::NotFound.into()));
+        }
         writable(exists)?;
         let path = root.join(instance);
         let taken = path.exists();
