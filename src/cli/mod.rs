@@ -61,6 +61,7 @@ Environment:
   RUST_LOG         The same, if FTMB_LOG is not set; without either, `up` writes `info`, all other commands `error`
   FTMB_LOG_FORMAT  Their form, if there is no --log-format: `text` or `json`
   FTMB_FILE_IO     How capture files are read and written: `plain` for system calls without io_uring
+  FTMB_SOCKET_IO   The same for interfaces, taps and tunnels; `uring` insists on io_uring
   NOTIFY_SOCKET, WATCHDOG_USEC
                    Set by systemd for services of Type=notify: `up` says when it is protected, and that it is alive
 

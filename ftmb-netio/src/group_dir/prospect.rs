@@ -19,6 +19,7 @@ use crate::group_record::{GroupRecord, Identity};
 /// assert_eq!((prospect.running, prospect.stale), (None, false));
 /// let sizes = prospect.sizes(1, false, |chosen| chosen)?;
 /// assert!(sizes.total(1, false) <= prospect.free);
+/// assert!(Prospect::of(&root.path().join("not/there"), "nat").is_err());
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
