@@ -415,7 +415,7 @@ pub fn check(directory: &Path) -> Result<Vec<RunState>, JournalError> {
         let (segments, checkpoints) = (run.segments()?.len(), run.checkpoints()?.len());
         let bytes = run.bytes()?;
         let (path, fingerprint) = (run.path.clone(), run.origin.fingerprint);
-        let recovery = Recovery::of(run, None)?;
+        let recovery = Recovery::of_all(run)?;
         runs.push(RunState {
             path,
             fingerprint,

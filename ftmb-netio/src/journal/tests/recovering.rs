@@ -289,6 +289,14 @@ fn a_hole_in_the_middle_names_file_place_expected_and_found() {
         matches!(&error, JournalError::Damaged { path, offset: at, expected: "the crc of the batch", .. } if path == &all[0] && *at == offset + 12),
         "{error}"
     );
+    // The first batch of a segment, also of the last one.
+    for damaged in [all.iter().rfind(|path| batches(path).len() > 1).unwrap(), &all[1]] {
+        copy(whole, &directory);
+        OpenOptions::new().write(true).open(damaged).unwrap().write_all_at(&[9], 70).unwrap();
+        let error = Recovery::find(&directory).unwrap_err();
+        assert!(matches!(&error, JournalError::Damaged { path, offset: 12, .. } if path == damaged), "{error}");
+    }
+    copy(whole, &directory);
     // A whole segment that is missing is found out by the next one.
     copy(whole, &directory);
     std::fs::remove_file(&all[1]).unwrap();
@@ -336,6 +344,9 @@ fn a_journal_is_condensed_and_the_oldest_goes_first() {
     for core in 0..2 {
         assert_eq!(logs.input[core].trimmed(), base.cores[core].in_pos);
     }
+    // Whoever looks at a journal reads all that can be run again, not only what a recovery needs.
+    let again = Replay::open(&scene.config.directory, None).unwrap().unwrap();
+    assert_eq!(check(&scene.config.directory).unwrap()[0].batches, again.recovery().batches());
     // A gateway goes on with what is left.
     scene.restart();
     assert!(matches!(scene.journal().shared.state().mode, Mode::Running));
