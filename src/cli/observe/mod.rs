@@ -29,6 +29,9 @@ pub(super) struct Observer {
 
 /// The state of a group whose parent and gateway are gone, and said nothing.
 const ABANDONED: &str = "abandoned";
+/// The state of one whose gateway is there and does not get on, and how long that takes to be said, ns.
+const HANGING: &str = "hanging";
+const HANGS: u64 = 2_000_000_000;
 
 impl Observer {
     pub(super) fn new(dir: GroupDir, record: GroupRecord) -> Observer {
@@ -42,13 +45,13 @@ impl Observer {
         let record = &self.record;
         let stat = |stat| record.stat(stat);
         let (state, protection, delays) = (state(record), record.protection(), record.delays());
-        // The record says what its gateway had noticed last: of a group that nobody looks after any more, that is worth nothing.
-        let is_abandoned = state == ABANDONED;
+        // The record says what its gateway had noticed last: if nobody looks after the group any more, that is worth nothing.
+        let unattended = [ABANDONED, HANGING].contains(&state);
         Snapshot {
             directory: self.dir.path().into(),
             state,
-            protection: if is_abandoned { ABANDONED.into() } else { protection.to_string() },
-            protected: !is_abandoned && protection == Protection::Protected,
+            protection: if unattended { state.into() } else { protection.to_string() },
+            protected: !unattended && protection == Protection::Protected,
             created_unix_ns: record.birth().wall,
             up_ns: record.now(),
             epoch: record.epoch(),
@@ -121,6 +124,11 @@ fn port(record: &GroupRecord, object: usize, name: &str) -> PortFigures {
     PortFigures { name: name.into(), counts: PortStat::ALL.map(|stat| record.port_stat(object, stat)) }
 }
 
+fn hangs(record: &GroupRecord) -> bool {
+    let beat = record.stat(Stat::Heartbeat);
+    beat != 0 && record.now().saturating_sub(beat) > HANGS
+}
+
 fn state(record: &GroupRecord) -> &'static str {
     match record.ended() {
         0 => {}
@@ -131,6 +139,7 @@ fn state(record: &GroupRecord) -> &'static str {
     match (alive(record.parent()), alive(record.gateway())) {
         (false, false) => ABANDONED,
         (true, false) => "without a gateway just now",
+        (_, true) if hangs(record) => HANGING,
         _ if record.stopping() => "stopping",
         _ if record.epoch() == 0 => "starting",
         _ if record.is_active() => "running",

@@ -46,6 +46,9 @@ fn protection(now: &Snapshot) -> String {
         _ if now.state == super::ABANDONED => {
             "not protected: its processes were killed; the next `up` of this name removes what they left".into()
         }
+        _ if now.state == super::HANGING => {
+            "not protected: the gateway does not get on, so nothing is taken in or released; if it is killed, another one goes on".into()
+        }
         _ => format!("not protected: {}", now.protection),
     }
 }
