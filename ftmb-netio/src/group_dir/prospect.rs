@@ -14,12 +14,13 @@ use crate::group_record::{GroupRecord, Identity};
 ///
 /// ```
 /// use ftmb_netio::group_dir::{LogSizes, Prospect};
-/// let root = tempfile::tempdir()?.path().join("groups");
+/// let place = tempfile::tempdir()?;
+/// let root = place.path().join("groups");
 /// let prospect = Prospect::of(&root, "nat")?;
 /// assert_eq!((prospect.running, prospect.stale), (None, false));
 /// let sizes = prospect.sizes(1, false, |chosen| chosen)?;
 /// assert!(sizes.total(1, false) <= prospect.free);
-/// assert!(Prospect::of(&root.path().join("not/there"), "nat").is_err());
+/// assert!(Prospect::of(&root.join("below"), "nat").is_err());
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -305,6 +305,21 @@ fn a_hole_in_the_middle_names_file_place_expected_and_found() {
 }
 
 #[test]
+fn a_group_that_ended_in_a_run_without_anything_is_not_gone_on_with_from_the_one_before() {
+    let (_, whole) = journal();
+    let place = tempfile::tempdir().unwrap();
+    let directory = place.path().join("journal");
+    copy(whole, &directory);
+    // What is left where the disk was full again when the journal was to go on.
+    let second = directory.join("run-000002");
+    std::fs::create_dir(&second).unwrap();
+    std::fs::copy(directory.join("run-000001/birth"), second.join("birth")).unwrap();
+    assert!(Recovery::find(&directory).unwrap().is_some());
+    std::fs::write(directory.join("ended-2"), "").unwrap();
+    assert!(Recovery::find(&directory).unwrap().is_none());
+}
+
+#[test]
 fn a_journal_is_condensed_and_the_oldest_goes_first() {
     let mut scene = Scene::new(2, |config| {
         config.durability = Durability::Sync;
