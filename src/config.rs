@@ -254,6 +254,11 @@ impl Config {
         self.journal.as_ref()
     }
 
+    /// Whether anything is said of the middlebox.
+    pub(crate) fn has_middlebox(&self) -> bool {
+        !self.middlebox.is_empty()
+    }
+
     /// The configuration in these bytes, which stand in `path`.
     ///
     /// # Errors

@@ -54,7 +54,11 @@ fn what_the_sample_mentions_are_settings_too() {
     let Some(place) = Place::find() else { return };
     let all = all_settings();
     assert!(all.lines().filter(|line| line.contains(" = ")).count() > 20, "{all}");
-    let finished = check(&place, &written(&place, &all), &["--metrics", "127.0.0.1:0", "--state-dir", "/dev/shm"]);
+    let finished = check(
+        &place,
+        &written(&place, &all),
+        &["--metrics", "127.0.0.1:0", "--state-dir", "/dev/shm", "--journal", "/dev/shm"],
+    );
     assert_eq!(finished.code, Some(0), "{finished:?}");
 }
 
@@ -65,7 +69,15 @@ fn what_is_wrong_is_said_with_its_place_what_is_expected_and_what_is_there() {
     let cases = [
         (sample.replace("cores = 2", "cores = 99"), ":13:9: cores: expected 1 to 32, found 99"),
         (sample.replace("cores = 2", "speed = 2"), ":13:1: unknown field `speed`"),
-        (sample.replace("198.51.100.1", "198.51.100"), "invalid IPv4 address syntax"),
+        (sample.replace("198.51.100.1", "198.51.100"), "invalid IPv4 address syntax, found \"198.51.100\""),
+        (sample.replace("198.51.100.1", "224.0.0.1"), "public is 224.0.0.1, expected an address of one host"),
+        (sample.replace("#sweep_ticks = 300", "sweep_ticks = 0"), "sweep_ticks is 0, expected at least 1"),
+        (
+            sample
+                .replace("#[journal]", "[journal]")
+                .replace("#directory = \"/var/lib/nat/", "directory = \"/dev/null/"),
+            "/dev/null: write into the directory",
+        ),
         (sample.replace("#last_port = 65535", "last_port = 7"), "first_port is 1024, expected at most last_port, 7"),
         (sample.replace("[ports.outside]", "[ports.beside]"), "outside"),
         (sample.replace("tests/data/namespaces.pcap", "no.pcap"), "port `inside`: cannot open no.pcap"),
@@ -99,6 +111,19 @@ fn what_is_wrong_is_said_with_its_place_what_is_expected_and_what_is_there() {
         assert!(finished.errors.contains(expected), "expected `{expected}` in: {finished:?}");
         assert!(finished.errors.lines().count() == 1 && finished.text.is_empty(), "{finished:?}");
     }
+}
+
+#[test]
+fn a_middlebox_without_settings_is_said_to_have_its_defaults() {
+    let Some(place) = Place::find() else { return };
+    let said = |text: &str| {
+        let finished = check(&place, &written(&place, text), &[]);
+        assert_eq!(finished.code, Some(0), "{finished:?}");
+        finished.text.contains("middlebox   its defaults: there is no [middlebox]")
+    };
+    let sample = sample();
+    assert!(!said(&sample));
+    assert!(said(sample.split("[middlebox]").next().expect("there is one")));
 }
 
 #[test]

@@ -19,6 +19,28 @@ fn numbers(path: &Path) -> BTreeMap<u64, u64> {
     capture::read(path).iter().map(Frames::index_and_number).collect()
 }
 
+fn replay(place: &Place, journal: &Path, out: &Path) -> Finished {
+    let mut command = std::process::Command::new(group::example("sequencer"));
+    command.args(["journal", "replay"]).arg(journal).arg("--in").arg(place.path().join("replays"));
+    command.args(["--out", &format!("right=pcap::{}", out.display())]).env("FTMB_LOG", "error");
+    command.output().expect("runs").into()
+}
+
+#[test]
+fn more_than_a_log_of_outputs_holds_is_run_again() {
+    let Some(place) = Place::find() else { return };
+    let world = World::new(&place, "async", "1", 20_000);
+    // 12 MiB between two checkpoints of the replay; outputs have 8 MiB, and less where there is less memory.
+    Frames::write_long(&world.input, 9_000, 1_400);
+    let finished = world.start().wait();
+    assert_eq!(finished.code, Some(0), "{finished:?}");
+    let again = world.output.with_file_name("again.pcap");
+    let finished = replay(&place, &world.journal, &again);
+    assert_eq!(finished.code, Some(0), "{finished:?}");
+    assert!(finished.text.contains(" 9,000 outputs of "), "{finished:?}");
+    assert_eq!(numbers(&again), numbers(&world.output));
+}
+
 #[test]
 fn a_recorded_run_is_run_again_and_agrees() {
     let Some(place) = Place::find() else { return };
@@ -44,13 +66,7 @@ fn a_recorded_run_is_run_again_and_agrees() {
     assert_eq!(recorded.len() as u64, PACKETS);
 
     let again = world.output.with_file_name("again.pcap");
-    let replay = |journal: &Path| -> Finished {
-        let mut command = std::process::Command::new(group::example("sequencer"));
-        command.args(["journal", "replay"]).arg(journal).arg("--in").arg(place.path().join("replays"));
-        command.args(["--out", &format!("right=pcap::{}", again.display())]).env("FTMB_LOG", "error");
-        command.output().expect("runs").into()
-    };
-    let finished = replay(&world.journal);
+    let finished = replay(&place, &world.journal, &again);
     assert_eq!(finished.code, Some(0), "{finished:?}");
     assert!(finished.text.contains("6,000 outputs of "), "{finished:?}");
     assert!(finished.text.ends_with("came out as they had been\n"), "{finished:?}");
@@ -59,7 +75,7 @@ fn a_recorded_run_is_run_again_and_agrees() {
 
     // What was there when it was copied, with a last batch that is torn.
     tear(&copy, 3);
-    let finished = replay(&copy);
+    let finished = replay(&place, &copy, &again);
     assert_eq!(finished.code, Some(0), "{finished:?}");
     let part = numbers(&again);
     let differ = part.iter().filter(|(index, number)| recorded[*index] != **number).count();

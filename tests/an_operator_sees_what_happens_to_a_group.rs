@@ -9,7 +9,7 @@ use std::net::TcpStream;
 use std::process::{Command, Stdio};
 
 use ftmb_netio::group_record::Identity;
-use group::{Finished, Place, Running, example, kill, master};
+use group::{Finished, PATIENCE, Place, Running, example, kill, master};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
@@ -187,6 +187,25 @@ fn top_prints_once_an_interval_without_a_terminal_and_ends_with_q_on_one() {
     assert_eq!((top.code, top.text.matches(": running, 1 core,").count()), (Some(0), 3), "{top:?}");
     assert_eq!(top.text.matches("packets/s").count(), 2, "there is nothing to compare the first with: {top:?}");
     assert!(!top.text.contains('\x1b'), "{top:?}");
+
+    // A reader that has seen enough.
+    let mut top = place.command("monitor", "top");
+    let mut child = top.args(["--interval", "0.05"]).stdout(Stdio::piped()).spawn().expect("started");
+    let mut out = child.stdout.take().expect("piped");
+    out.read_exact(&mut [0; 16]).expect("read");
+    drop(out);
+    let since = std::time::Instant::now();
+    let ended = loop {
+        match child.try_wait().expect("a child") {
+            None if since.elapsed() < PATIENCE => std::thread::sleep(std::time::Duration::from_millis(5)),
+            ended => break ended,
+        }
+    };
+    if ended.is_none() {
+        child.kill().expect("killed");
+        child.wait().expect("reaped");
+    }
+    assert!(ended.is_some_and(|status| status.success()), "{ended:?}");
 
     // A terminal.
     let command = format!(

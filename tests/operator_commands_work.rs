@@ -57,6 +57,10 @@ fn status_checkpoint_failover_and_log_dump_of_a_running_group() {
     }
     let before = status(&place);
     assert_eq!(before["state"], "running", "{before}");
+    let nowhere = ["in", "--pcap", "/nonexistent/x.pcap"];
+    let finished: Finished = place.command("sequencer", "tap").args(nowhere).output().expect("runs").into();
+    assert_eq!(finished.code, Some(1), "{finished:?}");
+    assert!(finished.errors.contains("/nonexistent/x.pcap: the capture cannot be written: "), "{finished:?}");
     assert_eq!(before["cores"].as_array().map(Vec::len), Some(2), "{before}");
 
     let text = ask(&place, "checkpoint", &[]).text;
@@ -129,4 +133,9 @@ fn what_is_not_there_is_said_and_not_waited_for() {
         assert_eq!(finished.code, Some(1), "{command}: {finished:?}");
         assert!(finished.errors.contains("no group runs here"), "{command}: {finished:?}");
     }
+    // Where nobody can look, there may be one.
+    let status = ["status", "--directory", "/dev/null"];
+    let finished: Finished = Command::new(example("nat")).args(status).output().expect("runs").into();
+    assert_eq!(finished.code, Some(1), "{finished:?}");
+    assert!(finished.errors.contains("/dev/null/nat: cannot look for a group here: "), "{finished:?}");
 }

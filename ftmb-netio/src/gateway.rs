@@ -289,7 +289,7 @@ impl Gateway {
         });
         if self.ol.is_drained() {
             self.done = true;
-        } else if now > since + DRAIN {
+        } else if now > since + DRAIN && !self.record.runs_again() {
             warn!("stopping with inputs that were stamped and not processed");
             self.done = true;
         }

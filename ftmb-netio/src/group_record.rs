@@ -279,7 +279,20 @@ impl GroupRecord {
 
     /// Ends the group in good order: the gateway drains what is stamped, ends the members and exits. Ring its bell.
     pub fn stop(&self) {
-        self.set(layout::STOP, 1);
+        if !self.runs_again() {
+            self.set(layout::STOP, layout::TO_END);
+        }
+    }
+
+    /// The group runs again what was recorded, and ends: it takes nothing in, its outputs need not wait until all is reproduced
+    /// (nothing of it leaves but into files), and it has as much time as it needs. Before it has a gateway.
+    pub fn run_again(&self) {
+        self.set(layout::STOP, layout::TO_RUN_AGAIN);
+    }
+
+    /// Whether the group only runs again what was recorded.
+    pub fn runs_again(&self) -> bool {
+        self.get(layout::STOP) == layout::TO_RUN_AGAIN
     }
 
     /// Whether the group is to end.

@@ -159,7 +159,9 @@ impl OutputLogger {
         let Some(reign) = &mut self.reign else { return Ok(polled) };
         polled.words = reign.settle(&self.logs, &*self.holders)?;
         let mut sent = false;
-        let active = reign.active && self.holders.know_active(reign.epoch.number);
+        // Of what was recorded more may come out than `out` holds: it cannot wait until everything is reproduced.
+        let active =
+            reign.active && self.holders.know_active(reign.epoch.number) || !reign.active && self.record.runs_again();
         for lane in &mut reign.lanes {
             let input = self.holders.input(lane.core(), &self.logs.input[lane.core()]);
             let out = self.holders.out(lane.core(), &self.logs.out[lane.core()][reign.epoch.set]);

@@ -40,6 +40,9 @@ fn look(config: &Config, program: &Program<'_>) -> Result<Found> {
     for (at, port) in config.ports().iter().enumerate() {
         note(check_port(PortId(at as u16), port));
     }
+    if let Some(journal) = config.journal() {
+        note(check_directory(&journal.directory).map_err(Into::into));
+    }
     let found = find(config);
     if let Ok(Found { prospect, .. }) = &found {
         if let Some(path) = state::choose(config, prospect.free) {
@@ -137,6 +140,9 @@ fn summary(file: &str, config: &Config, found: &Found) -> String {
     );
     let image = state::choose(config, prospect.free);
     line("image", image.map_or_else(|| "with the group".into(), |path| path.display().to_string()));
+    if !config.has_middlebox() {
+        line("middlebox", "its defaults: there is no [middlebox]".into());
+    }
     line("metrics", config.metrics().map_or_else(|| "not asked for".into(), |at| format!("http://{at}/metrics")));
     format!("{file}: everything that can be checked without running is right\n\n{table}")
 }

@@ -18,6 +18,15 @@ pub enum CommandError {
         /// Where it was looked for.
         path: PathBuf,
     },
+    /// Whether there is one cannot be seen: groups belong to the user who started them.
+    #[error("{}: cannot look for a group here", path.display())]
+    Hidden {
+        /// Where.
+        path: PathBuf,
+        /// The reason.
+        #[source]
+        source: std::io::Error,
+    },
     /// Several groups are there, and none was named.
     #[error("{}: several groups run here, name one by --instance: {}", root.display(), names.join(", "))]
     WhichGroup {
@@ -170,6 +179,15 @@ pub enum CommandError {
         expected: (u64, u64),
         /// As made again.
         found: (u64, u64),
+    },
+    /// A capture cannot be written.
+    #[error("{}: the capture cannot be written", path.display())]
+    Capture {
+        /// The file.
+        path: PathBuf,
+        /// The reason.
+        #[source]
+        source: std::io::Error,
     },
     /// The operating system refused a step.
     #[error("{step} failed")]

@@ -21,7 +21,7 @@ const PATIENCE: Duration = Duration::from_secs(600);
 
 #[derive(Debug, Subcommand)]
 pub(super) enum JournalCommand {
-    /// Read a journal from its beginning to its end, and say how it is; what is damaged is an error with file and place.
+    /// Read a journal from its oldest complete checkpoint to its end, and say how it is; what is damaged is an error with file and place.
     Check(CheckOptions),
     /// Run again what a journal has recorded, without inputs and beside any group that runs, and compare it with what had left.
     Replay(ReplayOptions),
@@ -78,13 +78,19 @@ fn run_check(directory: &Path) -> Result<()> {
         );
     }
     if text.is_empty() {
-        return Err(nothing(directory));
+        return Err(nothing(directory, None));
     }
     print(&text)
 }
 
-fn nothing(directory: &Path) -> crate::Error {
-    let missing = JournalError::Missing { path: directory.into(), expected: "a journal with a run" };
+fn nothing(directory: &Path, run: Option<u64>) -> crate::Error {
+    let missing = match run {
+        None => JournalError::Missing { path: directory.into(), expected: "a journal with a run" },
+        Some(run) => {
+            let path = directory.join(format!("run-{run:06}"));
+            JournalError::Missing { path, expected: "a run that can be run again" }
+        }
+    };
     ftmb_netio::Error::from(missing).into()
 }
 
@@ -100,7 +106,7 @@ struct Total {
 
 fn run_replay(options: &ReplayOptions, program: &Program<'_>) -> Result<()> {
     let replay = Replay::open(&options.directory, options.run).map_err(ftmb_netio::Error::from)?;
-    let replay = replay.ok_or_else(|| nothing(&options.directory))?;
+    let replay = replay.ok_or_else(|| nothing(&options.directory, options.run))?;
     let recorded = Config::parse(&replay.recovery().path().join("birth"), replay.recovery().config())?;
     let layout = (program.layout)(&recorded)?;
     // By another build or state nothing would come out as it was.
@@ -161,7 +167,7 @@ impl Rerun<'_> {
             dir.write_config(config.bytes())?;
             let record = self.replay.rebuild(stretch, &dir, None, fingerprint, left)?;
             // Nothing is to come in: it ends when all that was recorded has been run.
-            record.stop();
+            record.run_again();
             Ok((config, record))
         });
         let (config, record) = match made {

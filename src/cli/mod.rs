@@ -61,6 +61,7 @@ Environment:
   RUST_LOG         The same, if FTMB_LOG is not set; without either, `up` writes `info`, all other commands `error`
   FTMB_LOG_FORMAT  Their form, if there is no --log-format: `text` or `json`
   FTMB_FILE_IO     How capture files are read and written: `plain` for system calls without io_uring
+  FTMB_SOCKET_IO   The same for interfaces, taps and tunnels; `uring` insists on io_uring
   NOTIFY_SOCKET, WATCHDOG_USEC
                    Set by systemd for services of Type=notify: `up` says when it is protected, and that it is alive
 
@@ -155,10 +156,16 @@ fn command(name: &str) -> clap::Command {
 
 /// Prints to standard output. A reader that has seen enough (`| head`) is no error.
 pub(crate) fn print(text: &str) -> Result<()> {
+    print_on(text).map(|_| ())
+}
+
+/// The same, for who prints again and again; whether anybody still reads.
+pub(crate) fn print_on(text: &str) -> Result<bool> {
     let mut out = std::io::stdout().lock();
     match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
-        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
-        other => Ok(other.map_err(CommandError::io("writing to standard output"))?),
+        Ok(()) => Ok(true),
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(false),
+        Err(error) => Err(CommandError::io("writing to standard output")(error).into()),
     }
 }
 

@@ -63,7 +63,11 @@ impl Parent {
     pub(crate) fn start(config: Config, layout: u64, seed: u64, quiet: bool) -> Result<Parent> {
         set_child_subreaper(Some(getpid())).map_err(|errno| CommandError::io("becoming a subreaper")(errno.into()))?;
         // Before anything is made: an address that is taken is refused at once.
-        let door = config.metrics().map(Door::open).transpose()?;
+        let door = config.metrics().map(Door::open).transpose().or_else(|error| {
+            // Most likely by the group itself, which runs.
+            stale::refuse_running(config.directory(), config.name())?;
+            Err(crate::Error::from(error))
+        })?;
         // Until the record names this process, nobody else may take its directory for a stale one.
         let starting = GroupDir::lock(config.directory())?;
         stale::clear(config.directory(), config.name())?;

@@ -1,7 +1,7 @@
 //! A group that goes on after a power loss. Invariant: it goes on only with the build and the configuration that it had; anything
 //! else is refused before something is touched.
 
-use ftmb_netio::journal::Recovery;
+use ftmb_netio::journal::{Recovery, refuse_in_use};
 
 use crate::Result;
 use crate::config::Config;
@@ -17,6 +17,7 @@ pub(super) struct Past {
 /// The unfinished run in the journal of a group that is about to start, if there is one. `layout`: of the middlebox's state.
 pub(super) fn find(config: &Config, layout: u64) -> Result<Option<Past>> {
     let Some(journal) = config.journal() else { return Ok(None) };
+    refuse_in_use(&journal.directory).map_err(ftmb_netio::Error::from)?;
     let Some(recovery) = Recovery::find(&journal.directory).map_err(ftmb_netio::Error::from)? else { return Ok(None) };
     let past = Config::parse(&recovery.path().join("birth"), recovery.config())?;
     let wanted = match past.state_dir() {

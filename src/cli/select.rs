@@ -28,8 +28,10 @@ impl Selection {
             Some(name) => GroupDir::at(root.join(name)),
             None => find(&root, program)?,
         };
-        if !dir.record_path().exists() {
-            return Err(CommandError::NoGroup { path: dir.path().into() }.into());
+        match dir.record_path().try_exists() {
+            Ok(true) => {}
+            Ok(false) => return Err(CommandError::NoGroup { path: dir.path().into() }.into()),
+            Err(source) => return Err(CommandError::Hidden { path: dir.path().into(), source }.into()),
         }
         let record = GroupRecord::open_any(&dir.record_path())?;
         Ok((dir, record))

@@ -99,7 +99,7 @@ pub(super) fn run(options: &TapOptions, program: &str) -> Result<()> {
     match written {
         // Who reads has seen enough.
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
-        other => Ok(other.map_err(CommandError::io("writing the capture"))?),
+        other => Ok(other.map_err(|source| CommandError::Capture { path: options.pcap.clone(), source })?),
     }
 }
 

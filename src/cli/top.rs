@@ -10,7 +10,7 @@ use rustix::termios::{LocalModes, OptionalActions, SpecialCodeIndex, Termios, tc
 
 use super::observe::{Observer, Snapshot, text};
 use super::select::Selection;
-use super::{Signals, print};
+use super::{Signals, print, print_on};
 use crate::Result;
 
 /// To the upper left corner; what follows overwrites what is there.
@@ -53,7 +53,9 @@ pub(super) fn run(options: &TopOptions, program: &str) -> Result<()> {
     let mut before: Option<Snapshot> = None;
     for look in 1.. {
         let now = observer.look();
-        screen.show(&text::text(&now, before.as_ref()))?;
+        if !screen.show(&text::text(&now, before.as_ref()))? {
+            break;
+        }
         if options.count == Some(look) || record.ended() != 0 || now.state == "abandoned" {
             break;
         }
@@ -96,9 +98,10 @@ impl Screen {
         Screen { terminal, keyboard }
     }
 
-    fn show(&self, text: &str) -> Result<()> {
+    /// Whether anybody still reads.
+    fn show(&self, text: &str) -> Result<bool> {
         if !self.terminal {
-            return print(&format!("{text}\n"));
+            return print_on(&format!("{text}\n"));
         }
         // What does not fit is left out: a line that wraps would push the others down.
         let size = tcgetwinsize(std::io::stdout()).ok().filter(|size| size.ws_row > 2 && size.ws_col > 0);
@@ -106,7 +109,7 @@ impl Screen {
         let clip = |line: &str| -> String { line.chars().take(columns).collect() };
         let lines: String =
             text.lines().take(rows - 2).map(|line| format!("{}{REST_OF_LINE}\r\n", clip(line))).collect();
-        print(&format!("{HOME}{lines}{REST_OF_LINE}\r\nq ends{REST_OF_LINE}{REST_OF_SCREEN}"))
+        print_on(&format!("{HOME}{lines}{REST_OF_LINE}\r\nq ends{REST_OF_LINE}{REST_OF_SCREEN}"))
     }
 
     /// Waits for the next look, or for somebody who has seen enough.

@@ -23,8 +23,8 @@ const ONE_WISH: Duration = Duration::from_secs(1);
 /// How to run a group.
 #[derive(Clone, Debug, Args)]
 pub(super) struct UpOptions {
-    /// A port: NAME=device:INTERFACE[,promiscuous=no][,vnet=no] or NAME=pcap:IN[:OUT][,pace=timestamps|flat|RATE]. May be given several
-    /// times
+    /// A port: NAME=device:INTERFACE[,promiscuous=no][,vnet=no], NAME=tap:INTERFACE[,persistent=yes][,vnet=no],
+    /// NAME=udp:LOCAL,remote=ADDRESS[,vni=N] or NAME=pcap:[IN][:OUT][,pace=timestamps|flat|RATE]. May be given several times
     #[arg(long = "port", value_name = "NAME=KIND:...")]
     ports: Vec<PortSpec>,
     #[command(flatten)]

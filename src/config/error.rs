@@ -115,6 +115,18 @@ pub enum ConfigError {
         /// Its name.
         name: String,
     },
+    /// Two ports that are the same interface, address or file.
+    #[error("{place}: port `{name}`: {what} is that of port `{other}` already, expected one of its own")]
+    SamePlace {
+        /// Where the second one stands.
+        place: Place,
+        /// Its name.
+        name: String,
+        /// The first one.
+        other: String,
+        /// What both are.
+        what: String,
+    },
     /// The settings cannot be written down (a value of `[middlebox]` that TOML does not have).
     #[error("the configuration cannot be stored")]
     Store(#[from] toml::ser::Error),

@@ -99,10 +99,43 @@ fn errors_name_file_line_and_column() {
     assert_eq!(refused("[group]\ncores = 99\n"), "nat.toml:2:9: cores: expected 1 to 32, found 99");
     assert_eq!(refused("[group]\n  tick = 0\n"), "nat.toml:2:10: tick: expected 1 to 60000 ms, found 0");
     assert!(refused("[group]\nname = \"a/b\"\n").starts_with("nat.toml:2:8: name: expected 1 to 64 letters"));
-    assert!(refused("[group]\nmetrics = \"9464\"\n").starts_with("nat.toml:2:11: invalid socket address"));
+    assert!(
+        refused("[group]\nmetrics = \"9464\"\n")
+            .ends_with("nat.toml:2:11: invalid socket address syntax, found \"9464\"")
+    );
     assert!(refused("[group\n").starts_with("nat.toml:1:7: "));
     assert!(refused("[ports.x]\nkind = \"radio\"\n").starts_with("nat.toml:1:1: port `x`: unknown kind `radio`"));
-    assert!(refused("[ports.x]\nkind = \"memory\"\nspeed = 1\n").starts_with("nat.toml:1:1: unknown field `speed`"));
+    assert!(
+        refused("[ports.x]\nkind = \"memory\"\nspeed = 1\n")
+            .starts_with("nat.toml:1:1: port `x`: unknown field `speed`")
+    );
+}
+
+#[test]
+fn of_a_ports_table_the_key_is_named() {
+    let device = "[ports.x]\nkind = \"device\"\ninterface = \"eth0\"\n";
+    let error = refused(&format!("{device}vnet = \"no\"\n"));
+    assert_eq!(error, "nat.toml:1:1: port `x`: `vnet`: invalid type: string \"no\", expected a boolean");
+    let error = refused("[ports.x]\nkind = \"device\"\ninterface = 3\n");
+    assert_eq!(error, "nat.toml:1:1: port `x`: `interface`: invalid type: integer `3`, expected a string");
+    let error = refused("[ports.x]\ninterface = \"eth0\"\n");
+    assert_eq!(error, "nat.toml:1:1: port `x`: missing field `kind`");
+}
+
+#[test]
+fn two_ports_do_not_have_the_same_interface_address_or_file() {
+    let two = |kind: &str| refused(&format!("[ports.a]\n{kind}\n[ports.b]\n{kind}\n"));
+    let expected = "port `b`: interface eth0 is that of port `a` already, expected one of its own";
+    assert_eq!(two("kind = \"device\"\ninterface = \"eth0\""), format!("nat.toml:4:1: {expected}"));
+    let error = two("kind = \"udp\"\nlocal = \"0.0.0.0\"\nremote = \"192.0.2.1\"");
+    assert!(error.starts_with("nat.toml:5:1: port `b`: UDP address 0.0.0.0:4789 is that of port `a`"), "{error}");
+    assert!(two("kind = \"pcap\"\nout = \"x.pcap\"").contains("output file x.pcap is that of port `a`"));
+    let ports = ["a=device:eth0", "b=tap:eth0"].map(|port| port.parse().unwrap()).to_vec();
+    let overrides = Overrides { ports, ..Overrides::default() };
+    let error = text::parse(Path::new("nat.toml"), "", &overrides, "nat").expect_err("refused");
+    assert_eq!(error.to_string(), format!("--port b=tap:eth0: {expected}"));
+    parse("[ports.a]\nkind = \"pcap\"\nout = \"/dev/null\"\n[ports.b]\nkind = \"pcap\"\nout = \"/dev/null\"\n")
+        .unwrap();
 }
 
 #[test]

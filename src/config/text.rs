@@ -130,24 +130,24 @@ impl Picker<'_> {
     }
 
     fn ports(&self, tables: PortTables, over: &[PortSpec]) -> Result<Vec<PortSpec>, ConfigError> {
-        let mut ports: Vec<PortSpec> = Vec::new();
+        let mut ports: Vec<(PortSpec, Place)> = Vec::new();
         for (name, table) in tables.0 {
             let place = self.place(table.span());
             let mut table = table.into_inner();
-            table.insert("name".into(), toml::Value::String(name));
+            table.insert("name".into(), toml::Value::String(name.clone()));
             // The table of a port is refused as a whole: its place is that of the table.
             let port = PortSpec::deserialize(table)
-                .map_err(|error| ConfigError::Syntax { place, message: error.message().into() })?;
-            ports.push(port);
+                .map_err(|error| ConfigError::Syntax { place: place.clone(), message: of_port(&name, &error) })?;
+            ports.push((port, place));
         }
         for (at, port) in over.iter().enumerate() {
             let place = || Place::Option(format!("--port {port}"));
             if over[..at].iter().any(|other| other.name() == port.name()) {
                 return Err(ConfigError::SamePort { place: place(), name: port.name().into() });
             }
-            match ports.iter_mut().find(|other| other.name() == port.name()) {
-                Some(other) => *other = port.clone(),
-                None => ports.push(port.clone()),
+            match ports.iter_mut().find(|(other, _)| other.name() == port.name()) {
+                Some(other) => *other = (port.clone(), place()),
+                None => ports.push((port.clone(), place())),
             }
         }
         if ports.len() > MAX_PORTS {
@@ -162,7 +162,14 @@ impl Picker<'_> {
                 found: ports.len().to_string(),
             });
         }
-        Ok(ports)
+        for (at, (port, place)) in ports.iter().enumerate() {
+            let shared = |other: &PortSpec| other.kind().shared(port.kind());
+            if let Some((what, other)) = ports[..at].iter().find_map(|(other, _)| Some((shared(other)?, other))) {
+                let (name, other) = (port.name().into(), other.name().into());
+                return Err(ConfigError::SamePlace { place: place.clone(), name, other, what });
+            }
+        }
+        Ok(ports.into_iter().map(|(port, _)| port).collect())
     }
 }
 
@@ -212,7 +219,26 @@ pub(super) fn is_name(name: &str) -> bool {
 }
 
 fn syntax(path: &Path, text: &str, error: &toml::de::Error) -> ConfigError {
-    ConfigError::Syntax { place: Place::in_text(path, text, error.span()), message: error.message().into() }
+    let mut message = error.message().to_owned();
+    // Types that read a text say what is wrong, not with what.
+    let found = error.span().and_then(|span| text.get(span)).filter(|found| !found.is_empty() && !found.contains('\n'));
+    if let Some(found) =
+        found.filter(|found| !message.contains(found.trim_matches('"')) && !message.starts_with("missing"))
+    {
+        message += &format!(", found {found}");
+    }
+    ConfigError::Syntax { place: Place::in_text(path, text, error.span()), message }
+}
+
+/// What is wrong with the table of a port: which port, and, if the error knows, which key.
+fn of_port(name: &str, error: &toml::de::Error) -> String {
+    let (message, whole) = (error.message(), error.to_string());
+    let key = whole.lines().find_map(|line| line.strip_prefix("in `")?.strip_suffix('`'));
+    match key {
+        Some(key) => format!("port `{name}`: `{key}`: {message}"),
+        None if message.starts_with("port `") => message.to_owned(),
+        None => format!("port `{name}`: {message}"),
+    }
 }
 
 /// The whole configuration as text, defaults included.

@@ -21,12 +21,17 @@ pub(crate) struct Frames;
 impl Frames {
     /// Writes a capture of so many, of a hundred flows.
     pub(crate) fn write(path: &Path, packets: u64) {
+        Frames::write_long(path, packets, 8);
+    }
+
+    /// The same, with so many bytes behind the index.
+    pub(crate) fn write_long(path: &Path, packets: u64, more: usize) {
         let frames: Vec<Frame> = (0..packets)
             .map(|index| {
                 let builder = PacketBuilder::ethernet2([2; 6], [4; 6]);
                 let builder = builder.ipv4([10, 0, 0, (index % 100) as u8 + 1], [192, 0, 2, 1], 64);
                 let builder = builder.udp(4000 + (index % 100) as u16, 53);
-                let payload = [[0; 8], index.to_be_bytes(), [7; 8]].concat();
+                let payload = [&[0; 8], &index.to_be_bytes()[..], &vec![7; more]].concat();
                 let mut frame = Vec::with_capacity(builder.size(payload.len()));
                 builder.write(&mut frame, &payload).expect("a vector takes all");
                 frame

@@ -76,6 +76,13 @@ impl Default for NatConfig {
 impl NatConfig {
     /// Refuses what no NAT can work with; the message names the setting.
     pub(crate) fn checked(self) -> Result<Self, String> {
+        let public = self.public;
+        if public.is_unspecified() || public.is_broadcast() || public.is_multicast() || public.is_loopback() {
+            return Err(format!("public is {public}, expected an address of one host"));
+        }
+        if self.sweep_ticks == 0 {
+            return Err("sweep_ticks is 0, expected at least 1".into());
+        }
         match (self.first_port, self.last_port) {
             (0, _) => Err("first_port is 0, expected at least 1".into()),
             (first, last) if first > last => Err(format!("first_port is {first}, expected at most last_port, {last}")),

@@ -14,11 +14,13 @@ use crate::group_record::{GroupRecord, Identity};
 ///
 /// ```
 /// use ftmb_netio::group_dir::{LogSizes, Prospect};
-/// let root = tempfile::tempdir()?.path().join("groups");
+/// let place = tempfile::tempdir()?;
+/// let root = place.path().join("groups");
 /// let prospect = Prospect::of(&root, "nat")?;
 /// assert_eq!((prospect.running, prospect.stale), (None, false));
 /// let sizes = prospect.sizes(1, false, |chosen| chosen)?;
 /// assert!(sizes.total(1, false) <= prospect.free);
+/// assert!(Prospect::of(&root.join("below"), "nat").is_err());
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -44,6 +46,10 @@ impl Prospect {
             check_private(root)?;
         }
         let exists = nearest(root)?;
+        // It is made if it is not there, but nothing above it.
+        if let Some(above) = root.parent().filter(|above| !above.as_os_str().is_empty() && !above.exists()) {
+            return Err(io_error(above, "stat")(std::io::ErrorKind::NotFound.into()));
+        }
         writable(exists)?;
         let path = root.join(instance);
         let taken = path.exists();

@@ -35,6 +35,9 @@ pub(super) const FLIPPED: usize = 16;
 pub(super) const ASKED: usize = 24;
 pub(super) const FAILOVER: usize = 25;
 pub(super) const STOP: usize = 26;
+// What it says: the group is to end, or to run again what was recorded and then end.
+pub(super) const TO_END: u64 = 1;
+pub(super) const TO_RUN_AGAIN: u64 = 2;
 pub(super) const CONTROLS: usize = 27;
 
 pub(super) const RESUMED: usize = 32;

@@ -68,6 +68,7 @@ pub use error::JournalError;
 pub use print::{MAGIC, describe};
 pub use recovery::{Recovery, RunState, check};
 pub use replay::{Replay, Stretch};
+pub use run::refuse_in_use;
 
 /// How long a suspended journal rests before it is tried again, at first, and after many tries: each one reads a whole checkpoint.
 const REST: Duration = Duration::from_secs(2);

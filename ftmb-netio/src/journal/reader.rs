@@ -94,7 +94,7 @@ impl Reader {
     fn open_next(&mut self) -> Result<bool, JournalError> {
         while let Some((_, path)) = self.segments.get(self.next) {
             self.next += 1;
-            let Some(first) = first(path, self.run)? else { continue };
+            let Some(first) = self.first_of(path)? else { continue };
             if let Some(expected) = self.expected.filter(|&expected| expected != first) {
                 let (what, path) = ("the sequence of a segment's first batch", path.clone());
                 return Err(JournalError::Gap { path, offset: 0, what, expected, found: first });
@@ -113,6 +113,23 @@ impl Reader {
             return Ok(true);
         }
         Ok(false)
+    }
+
+    /// The sequence of a segment's first batch; `None` if that is torn or was never written, and so nothing follows it.
+    fn first_of(&self, path: &Path) -> Result<Option<u64>, JournalError> {
+        let file = File::open(path).map_err(io_error(path, "open"))?;
+        let length = file.metadata().map_err(io_error(path, "stat"))?.len();
+        let place = Place { path: path.into(), offset: 0 };
+        let mut buffer = Vec::new();
+        let mut first = || read(&file, &place, length, self.run, None, &mut buffer);
+        if let Ok(head) = first()? {
+            return Ok(Some(head.sequence));
+        }
+        if !follows(&file, &place, length, self.run, self.expected.unwrap_or(0))? {
+            return Ok(None);
+        }
+        // If it is being written just now, it was complete before what follows it.
+        first()?.map(|head| Some(head.sequence)).map_err(|flaw| damaged(path, 0, flaw))
     }
 }
 

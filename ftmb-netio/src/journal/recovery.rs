@@ -59,7 +59,13 @@ impl Recovery {
     pub fn find(directory: &Path) -> Result<Option<Recovery>, JournalError> {
         for (number, path) in Run::list(directory)?.into_iter().rev() {
             let run = Run::open(number, path)?;
-            let Some(mut recovery) = Recovery::of(run, None)? else { continue };
+            let Some(mut recovery) = Recovery::of(run, None)? else {
+                // It ended in good order before anything could be written, and so did what was before it.
+                if ended(directory, number).exists() {
+                    return Ok(None);
+                }
+                continue;
+            };
             recovery.suspended = std::fs::read_to_string(suspended(directory)).ok();
             let has_ended = recovery.facts.ended || ended(directory, number).exists();
             return Ok((!has_ended).then_some(recovery));
@@ -415,7 +421,7 @@ pub fn check(directory: &Path) -> Result<Vec<RunState>, JournalError> {
         let (segments, checkpoints) = (run.segments()?.len(), run.checkpoints()?.len());
         let bytes = run.bytes()?;
         let (path, fingerprint) = (run.path.clone(), run.origin.fingerprint);
-        let recovery = Recovery::of(run, None)?;
+        let recovery = Recovery::of_all(run)?;
         runs.push(RunState {
             path,
             fingerprint,

@@ -51,6 +51,24 @@ pub(super) fn lock(directory: &Path) -> Result<File, JournalError> {
     }
 }
 
+/// Refuses if a group that runs writes this journal: what stands in it is not over. (It is not locked by this.)
+///
+/// ```
+/// let dir = tempfile::tempdir()?;
+/// ftmb_netio::journal::refuse_in_use(dir.path())?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
+/// # Errors
+/// [`JournalError::InUse`]. What else is wrong with the directory is left to those who read it.
+pub fn refuse_in_use(directory: &Path) -> Result<(), JournalError> {
+    let Ok(file) = File::open(directory.join("lock")) else { return Ok(()) };
+    match file.try_lock() {
+        Err(TryLockError::WouldBlock) => Err(JournalError::InUse { path: directory.into() }),
+        _ => Ok(()),
+    }
+}
+
 /// Where a group says that it goes on without its journal.
 pub(super) fn suspended(directory: &Path) -> PathBuf {
     directory.join("suspended")

@@ -181,7 +181,7 @@ fn checkpoints(to: &mut Exposition, now: &Snapshot) {
     }
     to.family(
         "ftmb_checkpoint_pause_seconds",
-        "gauge",
+        "summary",
         "How long the cores stood still for a checkpoint, of the last 4096.",
     );
     to.sample(&[("quantile", "0.5")], seconds(checkpoint.pause_p50_ns));

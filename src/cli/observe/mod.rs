@@ -27,6 +27,12 @@ pub(super) struct Observer {
     ports: Vec<String>,
 }
 
+/// The state of a group whose parent and gateway are gone, and said nothing.
+const ABANDONED: &str = "abandoned";
+/// The state of one whose gateway is there and does not get on, and how long that takes to be said, ns.
+const HANGING: &str = "hanging";
+const HANGS: u64 = 2_000_000_000;
+
 impl Observer {
     pub(super) fn new(dir: GroupDir, record: GroupRecord) -> Observer {
         let logs = dir.open_logs(record.cores(), record.fingerprint()).ok();
@@ -38,12 +44,14 @@ impl Observer {
     pub(super) fn look(&self) -> Snapshot {
         let record = &self.record;
         let stat = |stat| record.stat(stat);
-        let (protection, delays) = (record.protection(), record.delays());
+        let (state, protection, delays) = (state(record), record.protection(), record.delays());
+        // The record says what its gateway had noticed last: if nobody looks after the group any more, that is worth nothing.
+        let unattended = [ABANDONED, HANGING].contains(&state);
         Snapshot {
             directory: self.dir.path().into(),
-            state: state(record),
-            protection: protection.to_string(),
-            protected: protection == Protection::Protected,
+            state,
+            protection: if unattended { state.into() } else { protection.to_string() },
+            protected: !unattended && protection == Protection::Protected,
             created_unix_ns: record.birth().wall,
             up_ns: record.now(),
             epoch: record.epoch(),
@@ -116,6 +124,11 @@ fn port(record: &GroupRecord, object: usize, name: &str) -> PortFigures {
     PortFigures { name: name.into(), counts: PortStat::ALL.map(|stat| record.port_stat(object, stat)) }
 }
 
+fn hangs(record: &GroupRecord) -> bool {
+    let beat = record.stat(Stat::Heartbeat);
+    beat != 0 && record.now().saturating_sub(beat) > HANGS
+}
+
 fn state(record: &GroupRecord) -> &'static str {
     match record.ended() {
         0 => {}
@@ -124,8 +137,9 @@ fn state(record: &GroupRecord) -> &'static str {
     }
     let alive = |process: Option<Identity>| process.is_some_and(process::is_alive);
     match (alive(record.parent()), alive(record.gateway())) {
-        (false, false) => "abandoned",
+        (false, false) => ABANDONED,
         (true, false) => "without a gateway just now",
+        (_, true) if hangs(record) => HANGING,
         _ if record.stopping() => "stopping",
         _ if record.epoch() == 0 => "starting",
         _ if record.is_active() => "running",

@@ -5,7 +5,11 @@ use serde_json::json;
 
 /// A group of two cores that exists only in its record, with figures that `directory` holds.
 pub(in crate::cli) fn observer(directory: &std::path::Path) -> Observer {
-    let record = GroupRecord::anonymous(Birth::now(2, 0)).expect("memory");
+    observer_of(directory, Birth::now(2, 0))
+}
+
+fn observer_of(directory: &std::path::Path, birth: Birth) -> Observer {
+    let record = GroupRecord::anonymous(birth).expect("memory");
     let cores = vec![Default::default(); 2];
     record.begin_epoch(&EpochRecord { number: 1, cores, master: 0, ..EpochRecord::default() });
     record.set_active(1);
@@ -30,6 +34,39 @@ pub(in crate::cli) fn observer(directory: &std::path::Path) -> Observer {
     record.add_port_stat(1, PortStat::Sent, 17);
     record.add_port_stat(1, PortStat::DroppedByKernel, 4);
     Observer { dir, record, logs: None, ports: vec!["inside".into(), "outside".into()] }
+}
+
+#[test]
+fn a_group_whose_processes_were_killed_is_not_called_protected() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let observer = observer(directory.path());
+    assert!(observer.look().protected);
+    let gone = Identity { start: Identity::mine().start.wrapping_sub(1), ..Identity::mine() };
+    observer.record.set_gateway(gone);
+    let now = observer.look();
+    assert_eq!((now.state, &*now.protection, now.protected), ("abandoned", "abandoned", false));
+    let text = text::text(&now, None);
+    assert!(
+        text.lines().nth(1).is_some_and(|line| line.starts_with("not protected: its processes were killed")),
+        "{text}"
+    );
+}
+
+#[test]
+fn a_group_whose_gateway_does_not_get_on_is_not_called_protected() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let birth = Birth::now(2, 0);
+    // Ten seconds old.
+    let observer =
+        observer_of(directory.path(), Birth { clock_base: birth.clock_base.wrapping_sub(10_000_000_000), ..birth });
+    observer.record.set_stat(Stat::Heartbeat, observer.record.now());
+    assert_eq!(observer.look().state, "running");
+    observer.record.set_stat(Stat::Heartbeat, 1_000_000_000);
+    let now = observer.look();
+    assert_eq!((now.state, &*now.protection, now.protected), ("hanging", "hanging", false));
+    let text = text::text(&now, None);
+    let line = "not protected: the gateway does not get on";
+    assert!(text.lines().nth(1).is_some_and(|found| found.starts_with(line)), "{text}");
 }
 
 #[test]

@@ -43,6 +43,12 @@ fn protection(now: &Snapshot) -> String {
     match lag {
         Some(lag) if now.protected => format!("protected; a takeover now would start {} back", ns(lag)),
         _ if now.protected => "protected".into(),
+        _ if now.state == super::ABANDONED => {
+            "not protected: its processes were killed; the next `up` of this name removes what they left".into()
+        }
+        _ if now.state == super::HANGING => {
+            "not protected: the gateway does not get on, so nothing is taken in or released; if it is killed, another one goes on".into()
+        }
         _ => format!("not protected: {}", now.protection),
     }
 }

@@ -31,9 +31,7 @@ pub(super) fn clear(root: &Path, name: &str) -> Result<()> {
     // program of that version could tell whether its group lives.
     if dir.record_path().exists() {
         let record = GroupRecord::open_any(&dir.record_path())?;
-        if let Some(parent) = record.parent().filter(|parent| process::is_alive(*parent)) {
-            return Err(ftmb_netio::Error::InUse { path: dir.path().into(), pid: parent.pid }.into());
-        }
+        refuse(&dir, &record)?;
         ended = end(&dir, &record)?;
         // Whatever it was configured to keep elsewhere.
         if let Ok(config) = Config::stored(&dir) {
@@ -44,6 +42,22 @@ pub(super) fn clear(root: &Path, name: &str) -> Result<()> {
     let path = dir.path().display();
     tracing::warn!(%path, processes_ended = ended, "a stale group of this name is removed: its parent process was gone");
     Ok(())
+}
+
+/// Refuses if a group of this name runs.
+///
+/// # Errors
+/// As [`clear`]; what has no record, or one that cannot be read, does not run.
+pub(super) fn refuse_running(root: &Path, name: &str) -> Result<()> {
+    let dir = GroupDir::at(root.join(name));
+    GroupRecord::open_any(&dir.record_path()).map_or(Ok(()), |record| refuse(&dir, &record))
+}
+
+fn refuse(dir: &GroupDir, record: &GroupRecord) -> Result<()> {
+    match record.parent().filter(|parent| process::is_alive(*parent)) {
+        Some(parent) => Err(ftmb_netio::Error::InUse { path: dir.path().into(), pid: parent.pid }.into()),
+        None => Ok(()),
+    }
 }
 
 /// Waits for the processes of a group without a parent, and kills those that stay; returns how many there were.
@@ -93,6 +107,11 @@ mod tests {
         let refused = clear(&root, "x").expect_err("it lives").to_string();
         assert!(refused.contains(&format!("is running (process {})", std::process::id())), "{refused}");
         assert!(dir.record_path().exists());
+        // The same words for those who have something else to do first.
+        assert_eq!(refuse_running(&root, "x").expect_err("it lives").to_string(), refused);
+        refuse_running(&root, "y").expect("there is none");
+        record.set_parent(earlier(Identity::mine()));
+        refuse_running(&root, "x").expect("nobody runs it");
     }
 
     #[test]

@@ -117,6 +117,11 @@ fn two_groups_do_not_write_one_journal() {
     let (image, stage) = (scene.dir.path().join("image"), scene.dir.path().join("stage"));
     let group = Journaled { record, logs, image: &image, stage: &stage, config: b"", base: None };
     assert!(matches!(Journal::open(&scene.config, &group), Err(JournalError::InUse { .. })));
+    // Nor does one go on from what the other is writing.
+    assert!(matches!(refuse_in_use(&scene.config.directory), Err(JournalError::InUse { .. })));
+    let directory = scene.config.directory.clone();
+    drop(scene);
+    refuse_in_use(&directory).unwrap();
 }
 
 #[test]

@@ -289,11 +289,34 @@ fn a_hole_in_the_middle_names_file_place_expected_and_found() {
         matches!(&error, JournalError::Damaged { path, offset: at, expected: "the crc of the batch", .. } if path == &all[0] && *at == offset + 12),
         "{error}"
     );
+    // The first batch of a segment, also of the last one.
+    for damaged in [all.iter().rfind(|path| batches(path).len() > 1).unwrap(), &all[1]] {
+        copy(whole, &directory);
+        OpenOptions::new().write(true).open(damaged).unwrap().write_all_at(&[9], 70).unwrap();
+        let error = Recovery::find(&directory).unwrap_err();
+        assert!(matches!(&error, JournalError::Damaged { path, offset: 12, .. } if path == damaged), "{error}");
+    }
+    copy(whole, &directory);
     // A whole segment that is missing is found out by the next one.
     copy(whole, &directory);
     std::fs::remove_file(&all[1]).unwrap();
     let error = Recovery::find(&directory).unwrap_err();
     assert!(matches!(&error, JournalError::Gap { path, .. } if path == &all[2]), "{error}");
+}
+
+#[test]
+fn a_group_that_ended_in_a_run_without_anything_is_not_gone_on_with_from_the_one_before() {
+    let (_, whole) = journal();
+    let place = tempfile::tempdir().unwrap();
+    let directory = place.path().join("journal");
+    copy(whole, &directory);
+    // What is left where the disk was full again when the journal was to go on.
+    let second = directory.join("run-000002");
+    std::fs::create_dir(&second).unwrap();
+    std::fs::copy(directory.join("run-000001/birth"), second.join("birth")).unwrap();
+    assert!(Recovery::find(&directory).unwrap().is_some());
+    std::fs::write(directory.join("ended-2"), "").unwrap();
+    assert!(Recovery::find(&directory).unwrap().is_none());
 }
 
 #[test]
@@ -336,6 +359,9 @@ fn a_journal_is_condensed_and_the_oldest_goes_first() {
     for core in 0..2 {
         assert_eq!(logs.input[core].trimmed(), base.cores[core].in_pos);
     }
+    // Whoever looks at a journal reads all that can be run again, not only what a recovery needs.
+    let again = Replay::open(&scene.config.directory, None).unwrap().unwrap();
+    assert_eq!(check(&scene.config.directory).unwrap()[0].batches, again.recovery().batches());
     // A gateway goes on with what is left.
     scene.restart();
     assert!(matches!(scene.journal().shared.state().mode, Mode::Running));

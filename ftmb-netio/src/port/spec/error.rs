@@ -19,7 +19,7 @@ use super::KINDS;
 #[non_exhaustive]
 pub enum SpecError {
     /// There is no `NAME=` in front.
-    #[error("port `{found}` has no name (expected NAME=KIND:..., for example inside=pcap:in.pcap:out.pcap)")]
+    #[error("port `{found}` has no name or no kind (expected NAME=KIND:..., for example inside=pcap:in.pcap:out.pcap)")]
     NoName {
         /// The description.
         found: String,

@@ -70,6 +70,40 @@ pub enum PortKind {
     Udp(UdpSpec),
 }
 
+impl PortKind {
+    /// What two ports of one group cannot both have, if these would: an interface, an address, a file to write.
+    ///
+    /// ```
+    /// use ftmb_netio::port::PortSpec;
+    ///
+    /// let port = |text: &str| text.parse::<PortSpec>();
+    /// let shared = port("inside=device:eth0")?.kind().shared(port("outside=device:eth0,vnet=no")?.kind());
+    /// assert_eq!(shared.as_deref(), Some("interface eth0"));
+    /// assert_eq!(port("inside=device:eth0")?.kind().shared(port("outside=device:eth1")?.kind()), None);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn shared(&self, other: &PortKind) -> Option<String> {
+        fn interface(kind: &PortKind) -> Option<&str> {
+            match kind {
+                PortKind::Device(device) => Some(device.interface()),
+                PortKind::Tap(tap) => Some(tap.interface()),
+                _ => None,
+            }
+        }
+        match (self, other) {
+            (PortKind::Udp(one), PortKind::Udp(two)) => {
+                (one.local() == two.local()).then(|| format!("UDP address {}", one.local()))
+            }
+            (PortKind::Pcap(one), PortKind::Pcap(two)) => {
+                // A device such as /dev/null takes from several.
+                let file = one.output().filter(|file| two.output() == Some(file) && !file.starts_with("/dev"));
+                file.map(|file| format!("output file {}", file.display()))
+            }
+            _ => interface(self).filter(|name| interface(other) == Some(name)).map(|name| format!("interface {name}")),
+        }
+    }
+}
+
 impl PortSpec {
     /// A port of this name.
     ///

@@ -15,7 +15,7 @@ pub(crate) fn parse(text: &str) -> Vec<Sample> {
             assert!(!help.is_empty() && helped.insert(name.to_owned()), "{line}");
         } else if let Some(rest) = line.strip_prefix("# TYPE ") {
             let (name, kind) = rest.split_once(' ').expect("a type");
-            assert!(["counter", "gauge", "histogram"].contains(&kind), "{line}");
+            assert!(["counter", "gauge", "histogram", "summary"].contains(&kind), "{line}");
             assert!(types.insert(name.to_owned(), kind.to_owned()).is_none(), "twice: {line}");
         } else {
             let sample = parse_sample(line);
@@ -23,6 +23,11 @@ pub(crate) fn parse(text: &str) -> Vec<Sample> {
             let family =
                 parts.iter().filter_map(|part| sample.0.strip_suffix(part)).find(|name| types.contains_key(*name));
             assert!(family.is_some_and(|family| helped.contains(family)), "no family: {line}");
+            // As `promtool check metrics` has it: these labels belong to these kinds.
+            let kind = family.and_then(|family| types.get(family)).expect("a kind");
+            for (label, owner) in [("le", "histogram"), ("quantile", "summary")] {
+                assert!(kind == owner || sample.1.iter().all(|(name, _)| name != label), "{owner} expected: {line}");
+            }
             samples.push(sample);
         }
     }
