@@ -209,7 +209,9 @@ impl Holders for OnDisk {
             Mode::Running => {}
         }
         if state.durable.checkpoint == Some(wanted) {
-            return true;
+            // One of an epoch that the disk does not know to be active could not be told from one that a power loss undid, and
+            // until then all of that epoch's words are kept. What the first one is of is known before any facts are.
+            return state.active >= wanted.0 || wanted.1 == 0;
         }
         if state.offered != Some(wanted) {
             let opened = File::open(head.path()).and_then(|file| Ok((file.metadata()?.len(), file)));

@@ -3,7 +3,6 @@
 use rustix::io::Errno;
 
 use super::*;
-use crate::group_dir::GroupDir;
 
 /// Until the journal is written again.
 fn until_resumed(scene: &mut Scene) {

@@ -7,7 +7,6 @@ use ftmb_runtime::log::Log;
 use proptest::prelude::*;
 
 use super::*;
-use crate::group_dir::GroupDir;
 
 /// All frames of a log from a position on.
 fn frames(log: &Log, from: u64) -> Vec<(u64, u8, Vec<u8>)> {
@@ -88,6 +87,77 @@ fn an_epoch_that_had_not_become_active_leaves_no_trace() {
     assert_eq!((record.epoch(), record.active(), record.released(0).ordinal), (1, 1, 1));
     assert_eq!(words(&logs.det[0][0], 0), [Word::write(0, 0).0]);
     assert_eq!(logs.det[0][1].tail(), 0);
+}
+
+#[test]
+fn what_an_epoch_had_on_the_disk_that_a_power_loss_undid_is_not_taken_for_words_of_the_next_one_of_its_number() {
+    let mut scene = Scene::new(1, |config| config.durability = Durability::Sync);
+    scene.packet(0, Word::write(0, 0));
+    scene.wait("the output", |scene| scene.left() == 1);
+    scene.settle();
+    scene.group.take_over();
+    scene.master = Master::of(&scene.group);
+    scene.master.word(0, Word::write(0, 0)).word(0, Word::write(3, 0)).word(0, Word::write(3, 1));
+    scene.settle();
+    assert!(!scene.group.record.is_active());
+    for again in 0..2 {
+        scene.lose_power();
+        assert_eq!((scene.group.record.epoch(), scene.group.record.released(0).ordinal), (1, 1));
+        assert_eq!(scene.group.take_over().number, 2);
+        scene.master = Master::of(&scene.group);
+        if again == 1 {
+            // It makes the output again, and is active.
+            scene.master.word(0, Word::write(0, 0)).emit(0, 1).word(0, Word::write(1, 0));
+            scene.wait("activity", |scene| scene.group.poll().activated);
+        } else {
+            scene.master.word(0, Word::write(0, 0)).word(0, Word::write(2, 0));
+        }
+        scene.settle();
+    }
+    scene.packet(0, Word::write(1, 1));
+    scene.wait("the new epoch's output", |scene| scene.left() == 1);
+    scene.settle();
+    let (_place, record, logs) = rebuilt(&scene.recovery());
+    assert_eq!((record.active(), record.released(0).ordinal), (2, 2));
+    let wanted = [Word::write(0, 0).0, Word::write(1, 0).0, Word::write(1, 1).0];
+    assert_eq!(words(&logs.det[0][record.current().unwrap().set], 0), wanted);
+    // And a checkpoint of it is the one that is gone on from.
+    scene.checkpoint(&[(0, 1, 1), (1, 2, 2)]);
+    scene.packet(0, Word::write(1, 2));
+    scene.wait("another output", |scene| scene.left() == 2);
+    scene.settle();
+    let (_place, record, logs) = rebuilt(&scene.recovery());
+    assert_eq!((record.committed(), record.active()), (Some(1), 2));
+    assert_eq!(words(&logs.det[0][record.current().unwrap().set], 3), [Word::write(1, 2).0]);
+}
+
+#[test]
+fn a_checkpoint_that_a_power_loss_undid_is_not_taken_for_the_one_that_is_committed_under_its_number() {
+    let mut scene = Scene::new(1, |config| config.durability = Durability::Sync);
+    scene.packet(0, Word::write(0, 0));
+    scene.wait("the output", |scene| scene.left() == 1);
+    scene.settle();
+    scene.group.take_over();
+    scene.master = Master::of(&scene.group);
+    scene.master.word(0, Word::write(0, 0));
+    let (_, head) = scene.stage(&[(0, 1, 1)]);
+    let holder = scene.journal().holder();
+    scene.wait("the checkpoint on the disk", |scene| {
+        assert!(!holder.have_checkpoint(&head), "the disk does not know that its epoch is active");
+        scene.journal().shared.state().durable.checkpoint == Some((2, 1))
+    });
+    assert!(!holder.have_checkpoint(&head) && !scene.group.record.is_active());
+    scene.lose_power();
+    scene.group.take_over();
+    scene.master = Master::of(&scene.group);
+    scene.master.word(0, Word::write(0, 0)).emit(0, 1).word(0, Word::write(1, 0));
+    scene.checkpoint(&[(0, 1, 1), (1, 1, 1)]);
+    let base = scene.group.ol.base().unwrap().clone();
+    assert_eq!((base.epoch, base.number, base.cores[0].det_pos), (2, 1, 2));
+    scene.settle();
+    let (place, ..) = rebuilt(&scene.recovery());
+    let dir = GroupDir::at(place.path().join("g/x"));
+    assert_eq!(Base::load(&dir.image(None), &dir.stage(None), 0, 1).unwrap(), base);
 }
 
 #[test]
