@@ -240,14 +240,15 @@ impl OutputLogger {
         if let Some(reign) = &mut self.reign {
             for lane in &mut reign.lanes {
                 let set = reign.epoch.set;
-                let det = self.holders.det(lane.core(), reign.epoch.number, &self.logs.det[lane.core()][set]);
+                let det = self.holders.kept(lane.core(), reign.epoch.number, &self.logs.det[lane.core()][set]);
                 let out = self.holders.out(lane.core(), &self.logs.out[lane.core()][set]);
                 lane.close(det, out);
             }
         }
         // What a port has no room for now is made again by replay; so it ends when nothing more leaves.
         while self.poll(outlet)?.released != 0 {}
-        let (Some(base), Some(reign)) = (&self.base, &self.reign) else { return Ok(Vec::new()) };
+        let (Some(base), Some(reign)) = (&self.base, &mut self.reign) else { return Ok(Vec::new()) };
+        reign.finish()?;
         // Until a checkpoint of this epoch is committed, its logs begin at the base.
         let of_this_epoch = base.epoch == reign.epoch.number;
         let cut = |(lane, point): (&Lane, &BasePoint)| CoreCut {
@@ -346,11 +347,23 @@ impl OutputLogger {
 impl Reign {
     /// Advances all cursors to the fixed point over what is stable now.
     fn settle(&mut self, logs: &GroupLogs, holders: &dyn Holders) -> Result<u64, Error> {
-        let mut total = 0;
         for lane in &mut self.lanes {
             let log = &logs.det[lane.core()][self.epoch.set];
             lane.see(holders.det(lane.core(), self.epoch.number, log));
         }
+        self.advance()
+    }
+
+    /// Advances all cursors to the fixed point over what is kept of a master that has died; nothing is released any more.
+    fn finish(&mut self) -> Result<u64, Error> {
+        for lane in &mut self.lanes {
+            lane.see(lane.closing().0);
+        }
+        self.advance()
+    }
+
+    fn advance(&mut self) -> Result<u64, Error> {
+        let mut total = 0;
         loop {
             let mut passed = 0;
             for lane in &mut self.lanes {

@@ -186,6 +186,11 @@ impl Holders for OnDisk {
         self.awaited(log, |durable| durable.det(core, epoch).unwrap_or(0))
     }
 
+    /// A process that dies takes nothing with it, whatever the disk has; and some of it may have left while the journal was suspended.
+    fn kept(&self, _core: usize, _epoch: u64, log: &Log) -> u64 {
+        log.tail()
+    }
+
     /// Made again by replay, so they are not kept.
     fn out(&self, _core: usize, log: &Log) -> u64 {
         log.tail()
