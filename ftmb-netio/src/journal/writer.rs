@@ -18,7 +18,7 @@ use super::config::{Durability, JournalConfig, WhenFull};
 use super::disk::{BUFFER, Disk};
 use super::error::{JournalError, io_error};
 use super::facts::{Origin, Positions, Reached};
-use super::format::{BLOCK, Filling, HEAD, Kind, RECORD, Record};
+use super::format::{BLOCK, Filling, Kind, RECORD, Record};
 use super::gather::{FACTS_ROOM, Gatherer};
 use super::keep::Keeping;
 use super::run::{Run, ended, suspended, write_durably};
@@ -50,6 +50,8 @@ pub(super) struct Running {
     filling: Filling,
     /// The batch that is being filled begins a segment.
     begins: bool,
+    /// Where that batch's start ends.
+    start: usize,
     partial: Option<(Offer, u64)>,
     flight: Option<Flight>,
     /// It could be recovered from.
@@ -78,6 +80,7 @@ impl Running {
             which: 0,
             filling: Filling::new(),
             begins: false,
+            start: 0,
             partial: None,
             flight: None,
             usable,
@@ -96,6 +99,7 @@ impl Running {
                 let buffer = disk.buffer(self.which);
                 let record = Record { bytes: &start, ..Record::of(Kind::Start) };
                 assert!(self.filling.add(buffer, &record), "an empty buffer has room for a start");
+                self.start = self.filling.len();
             }
         }
         self.put_checkpoint(disk.buffer(self.which), shared)?;
@@ -133,8 +137,7 @@ impl Running {
 
     /// Whether the batch that is being filled holds something that must be written.
     fn has_news(&self) -> bool {
-        let only_start = HEAD + RECORD + self.gatherer.positions.to_bytes().len();
-        let empty = self.filling.is_empty() || self.begins && self.filling.len() <= only_start;
+        let empty = self.filling.is_empty() || self.begins && self.filling.len() == self.start;
         !empty || self.gatherer.has_facts()
     }
 

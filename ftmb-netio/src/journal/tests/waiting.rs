@@ -94,3 +94,19 @@ fn a_takeover_waits_for_nobody_and_empties_no_log_that_is_read() {
     scene.settle();
     assert_eq!(scene.recovery().released(), [20, 20]);
 }
+
+#[test]
+fn a_single_word_of_a_new_epoch_is_written_also_at_the_beginning_of_a_segment() {
+    let mut scene = Scene::new(16, |config| {
+        sync(config);
+        // Every batch begins a segment.
+        config.segment = 1 << 20;
+    });
+    scene.settle();
+    scene.group.take_over();
+    // The journal looks at the new epoch before there is anything of it.
+    std::thread::sleep(Duration::from_millis(50));
+    scene.master = Master::of(&scene.group);
+    scene.master.word(3, Word::write(0, 0));
+    scene.wait("the word", |scene| scene.journal().shared.state().durable.det(3, 2) == Some(1));
+}
