@@ -228,9 +228,13 @@ impl OutputLogger {
             (Some(_), Some(old)) => EpochRecord { number, master, closing_ckpt, ..old },
         };
         self.reign = None;
-        // Of the epoch that used this set before, if any.
-        let current = self.record.current().filter(|current| current.set == next.set);
-        self.holders.let_go(current.map_or(number.saturating_sub(2), |current| current.number));
+        // Of the epoch that used this set before, if any: the one that was not active, or the one that the active one followed, which
+        // may be several numbers back.
+        let used = self.record.current().and_then(|current| match current.from {
+            _ if current.set == next.set => Some(current.number),
+            from => from.map(|from| from.epoch),
+        });
+        self.holders.let_go(used.unwrap_or(0));
         self.logs.reset_set(next.set);
         Ok(next)
     }
