@@ -199,20 +199,22 @@ impl Writer {
             if self.running.take_if(|running| running.gatherer.generation != generation).is_some() {
                 // It was suspended meanwhile. The buffers are free again when this returns, whatever became of the write.
                 let _ = self.disk.wait();
+                self.shared.state().flight = None;
             }
-            let step = match (&self.shared.state().mode, self.running.is_some()) {
-                (Mode::Over, _) => return,
-                (Mode::Running, true) | (Mode::Beginning(_), true) => None,
-                (Mode::Beginning(base), false) => Some(base.clone()),
-                _ => {
-                    // Whoever ends the group does not wait for a journal that is not written.
-                    Some(Base::default())
+            let beginning = {
+                let state = self.shared.state();
+                match &state.mode {
+                    Mode::Over => return,
+                    Mode::Beginning(base) if self.running.is_none() => Some((base.clone(), state.generation)),
+                    _ => None,
                 }
             };
-            let step = match step {
-                None => self.step(),
-                Some(base) if base.cores.is_empty() => self.rest(),
-                Some(base) => self.begin(&base),
+            let writes = matches!(self.shared.state().mode, Mode::Running | Mode::Beginning(_));
+            let step = match beginning {
+                Some((base, generation)) => self.begin(&base, generation),
+                None if writes && self.running.is_some() => self.step(),
+                // Whoever ends the group does not wait for a journal that is not written.
+                None => self.rest(),
             };
             match step {
                 Ok(Step::Moved) => {}
@@ -326,7 +328,7 @@ impl Writer {
     }
 
     /// Begins a new run with the committed checkpoint; nothing else is committed meanwhile.
-    fn begin(&mut self, base: &Base) -> Result<Step, JournalError> {
+    fn begin(&mut self, base: &Base, generation: u64) -> Result<Step, JournalError> {
         let since = Instant::now();
         let failed = |source| JournalError::Checkpoint {
             path: self.config.directory.clone(),
@@ -360,7 +362,7 @@ impl Writer {
         let input = base.cores.iter().map(|point| point.in_pos).collect();
         let checkpoint = Some((base.epoch, base.number));
         let positions = Positions { input, det, checkpoint, begun: false };
-        let generation = self.shared.state().generation;
+        // If it was suspended meanwhile, nothing is read for this generation, and there is another beginning.
         let gatherer = Gatherer::new(self.record.clone(), self.logs.clone(), positions, generation);
         self.running = Some(Running::new(run, gatherer, 1, 1, false));
         Ok(Step::Moved)
