@@ -16,6 +16,11 @@ fn base(vlan: bool, kind: usize) -> (Vec<u8>, Offsets) {
     let frame = headers.frame(&[], 100, &Identity::default());
     match kind / 5 {
         0 => (frame, headers.offsets()),
+        2 => {
+            let asked =
+                crate::traffic::arp::request(*addr(SERVER).ip(), NatConfig::default().public, &Identity::default());
+            (asked, headers.offsets())
+        }
         _ => {
             let plain = Headers { vlan: None, ..headers }.frame(&[], 100, &Identity::default());
             let error = unreachable(*addr(SERVER).ip(), *addr(CLIENT).ip(), &plain, 60);
@@ -30,7 +35,7 @@ fn no_packet_and_no_metadata_makes_it_panic_or_change_its_length() {
     let group = RefCell::new(Group::new(1, || Nat::new(NatConfig::default(), INSIDE, OUTSIDE)).unwrap());
     let changes = vec((0..160_usize, any::<u8>()), 0..6);
     let metadata = (any::<[u8; Offload::LEN]>(), any::<bool>());
-    let packets = (any::<bool>(), 0..10_usize, changes, 0..300_usize, any::<bool>(), any::<bool>(), metadata);
+    let packets = (any::<bool>(), 0..11_usize, changes, 0..300_usize, any::<bool>(), any::<bool>(), metadata);
     let mut runner = TestRunner::new(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(3000) });
     let outcome = runner.run(&packets, |(vlan, kind, changes, length, repaired, inside, (mut metadata, near))| {
         let (mut frame, at) = base(vlan, kind);
