@@ -372,6 +372,7 @@ impl Writer {
     fn fail(&mut self, error: JournalError) {
         self.running = None;
         let _ = self.disk.wait();
+        self.shared.state().flight = None;
         match self.config.when_full {
             // A checkpoint that could not be read has nothing to do with the disk: it is tried again later.
             _ if matches!(error, JournalError::Checkpoint { .. }) => suspend(&self.shared, &self.config, error),
