@@ -310,7 +310,17 @@ fn going_on(config: &JournalConfig, origin: &Origin, group: &Journaled<'_>) -> R
     let (Some(mut positions), Some(facts), Some(base)) = (fold.positions, fold.facts, base) else { return Ok(None) };
     // Of an epoch that the disk does not know to be active, what is there may be of one that a power loss undid: the next one then had
     // the same number. The logs still hold all of it, so it is copied again; `collect` forgets what was before.
+    let epochs: Vec<u64> = positions.det.iter().map(|reached| reached.epoch).collect();
     positions.det.retain(|reached| reached.epoch == facts.epoch);
+    if positions.det.is_empty() && epochs.iter().any(|&epoch| epoch > facts.epoch) {
+        warn!(
+            run = run.number,
+            ?epochs,
+            active = facts.epoch,
+            "the journal ends while an epoch begins: a new run begins"
+        );
+        return Ok(None);
+    }
     let holds = |log: &ftmb_runtime::log::Log, next: u64| log.trimmed() <= next && next <= log.tail();
     let inputs = logs.input.iter().zip(&positions.input).all(|(log, &next)| holds(log, next));
     let epoch = |number: u64, set: usize| {

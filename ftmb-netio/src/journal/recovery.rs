@@ -363,9 +363,11 @@ impl Recovery {
                 let (bytes, next, unit) = match record.kind {
                     Kind::In => (&mut kept.input[record.core], &mut kept.reached[record.core], 1),
                     Kind::Det if record.epoch == epoch => (&mut kept.det[record.core], &mut dets[record.core], 8),
-                    // Whoever went on here had none of its words: what came before was of another epoch of this number, which a
-                    // power loss undid before it was active.
-                    Kind::Start if fold.positions.as_ref().is_some_and(|now| now.det(0, epoch).is_none()) => {
+                    // Whoever went on here had none of its words, nor had it ended: what came before was of another epoch of this
+                    // number, which a power loss undid before it was active.
+                    Kind::Start
+                        if fold.positions.as_ref().is_some_and(|now| now.det.iter().all(|det| det.epoch < epoch)) =>
+                    {
                         kept.det.iter_mut().for_each(Vec::clear);
                         dets.clone_from(&start);
                         continue;

@@ -7,6 +7,7 @@ use ftmb_runtime::log::Log;
 use proptest::prelude::*;
 
 use super::*;
+use crate::journal::facts::Reached;
 
 /// All frames of a log from a position on.
 fn frames(log: &Log, from: u64) -> Vec<(u64, u8, Vec<u8>)> {
@@ -129,6 +130,42 @@ fn what_an_epoch_had_on_the_disk_that_a_power_loss_undid_is_not_taken_for_words_
     let (_place, record, logs) = rebuilt(&scene.recovery());
     assert_eq!((record.committed(), record.active()), (Some(1), 2));
     assert_eq!(words(&logs.det[0][record.current().unwrap().set], 3), [Word::write(1, 2).0]);
+}
+
+#[test]
+fn words_of_the_last_epoch_that_the_disk_knows_to_be_active_stay_when_a_segment_begins_without_it() {
+    let mut scene = Scene::new(1, |config| config.durability = Durability::Sync);
+    scene.packet(0, Word::write(0, 0));
+    scene.wait("the output", |scene| scene.left() == 1);
+    scene.settle();
+    scene.journal = None;
+    // The next epoch is active, and a segment has begun, but facts of that have not come to the disk.
+    let (number, path) = Run::list(&scene.config.directory).unwrap().pop().unwrap();
+    let run = Run::open(number, path).unwrap();
+    let (fold, sequence) = tail(&run).unwrap().unwrap();
+    let start = Positions { det: vec![Reached { epoch: 2, cores: vec![0] }], ..fold.positions.unwrap() };
+    let (mut buffer, mut filling) = (vec![0; 8192], format::Filling::new());
+    let record = format::Record { bytes: &start.to_bytes(), ..format::Record::of(format::Kind::Start) };
+    assert!(filling.add(&mut buffer, &record));
+    let record = format::Record { epoch: 2, bytes: &[3; 8], ..format::Record::of(format::Kind::Det) };
+    assert!(filling.add(&mut buffer, &record));
+    let length = filling.seal(&mut buffer, run.id, sequence, 0);
+    let next = run.segments().unwrap().last().unwrap().0 + 1;
+    std::fs::write(run.segment(next), &buffer[..length]).unwrap();
+
+    let (_place, record, logs) = rebuilt(&scene.recovery());
+    assert_eq!((record.active(), words(&logs.det[0][0], 0)), (1, vec![Word::write(0, 0).0]));
+    // A gateway of this life, and one of the next: neither takes what is said of epoch 2 for words of its own.
+    scene.restart();
+    assert!(matches!(scene.journal().shared.state().mode, Mode::Running | Mode::Beginning(_)));
+    assert_eq!(scene.journal().shared.state().durable.det(0, 2), None);
+    scene.wait("a new run", |scene| {
+        scene.input(0, 1);
+        Run::list(&scene.config.directory).unwrap().len() == 2 && scene.recovery().path().ends_with("run-000002")
+    });
+    scene.settle();
+    let (_place, record, logs) = rebuilt(&scene.recovery());
+    assert_eq!((record.active(), words(&logs.det[0][0], 0)), (1, vec![Word::write(0, 0).0]));
 }
 
 #[test]
