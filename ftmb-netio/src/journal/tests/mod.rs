@@ -2,6 +2,7 @@
 
 mod bytes;
 mod policies;
+mod power_losses;
 mod recovering;
 mod waiting;
 
