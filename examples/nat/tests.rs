@@ -1,6 +1,7 @@
 //! What the NAT does to single packets, and that the scenario notices what it must.
 
 mod fragments;
+mod strange;
 mod transparent;
 
 use std::{

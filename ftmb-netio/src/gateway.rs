@@ -231,13 +231,19 @@ impl Gateway {
 
     /// Stamps what ports have, and ticks.
     fn take_in(&mut self) -> Result<bool, Error> {
-        let mut taken = 0;
+        let (mut taken, mut failed) = (0, Ok(()));
         for object in 0..self.ports.len() {
-            taken += self.il.receive(object, self.ports.port(object), BATCH)?;
+            match self.il.receive(object, self.ports.port(object), BATCH) {
+                Ok(more) => taken += more,
+                Err(error) => failed = Err(error),
+            }
         }
         self.inbox.take(&mut self.il);
         self.il.tick(self.config.tick.as_nanos() as u64);
-        if !self.il.publish() {
+        // Also if a port has failed: what others have handed in may come from nowhere again.
+        let published = self.il.publish();
+        failed?;
+        if !published {
             return Ok(taken != 0);
         }
         for object in 0..self.ports.len() {

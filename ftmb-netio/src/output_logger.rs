@@ -230,9 +230,13 @@ impl OutputLogger {
             (Some(_), Some(old)) => EpochRecord { number, master, closing_ckpt, ..old },
         };
         self.reign = None;
-        // Of the epoch that used this set before, if any.
-        let current = self.record.current().filter(|current| current.set == next.set);
-        self.holders.let_go(current.map_or(number.saturating_sub(2), |current| current.number));
+        // Of the epoch that used this set before, if any: the one that was not active, or the one that the active one followed, which
+        // may be several numbers back.
+        let used = self.record.current().and_then(|current| match current.from {
+            _ if current.set == next.set => Some(current.number),
+            from => from.map(|from| from.epoch),
+        });
+        self.holders.let_go(used.unwrap_or(0));
         self.logs.reset_set(next.set);
         Ok(next)
     }
@@ -242,14 +246,15 @@ impl OutputLogger {
         if let Some(reign) = &mut self.reign {
             for lane in &mut reign.lanes {
                 let set = reign.epoch.set;
-                let det = self.holders.det(lane.core(), reign.epoch.number, &self.logs.det[lane.core()][set]);
+                let det = self.holders.kept(lane.core(), reign.epoch.number, &self.logs.det[lane.core()][set]);
                 let out = self.holders.out(lane.core(), &self.logs.out[lane.core()][set]);
                 lane.close(det, out);
             }
         }
         // What a port has no room for now is made again by replay; so it ends when nothing more leaves.
         while self.poll(outlet)?.released != 0 {}
-        let (Some(base), Some(reign)) = (&self.base, &self.reign) else { return Ok(Vec::new()) };
+        let (Some(base), Some(reign)) = (&self.base, &mut self.reign) else { return Ok(Vec::new()) };
+        reign.finish()?;
         // Until a checkpoint of this epoch is committed, its logs begin at the base.
         let of_this_epoch = base.epoch == reign.epoch.number;
         let cut = |(lane, point): (&Lane, &BasePoint)| CoreCut {
@@ -348,11 +353,23 @@ impl OutputLogger {
 impl Reign {
     /// Advances all cursors to the fixed point over what is stable now.
     fn settle(&mut self, logs: &GroupLogs, holders: &dyn Holders) -> Result<u64, Error> {
-        let mut total = 0;
         for lane in &mut self.lanes {
             let log = &logs.det[lane.core()][self.epoch.set];
             lane.see(holders.det(lane.core(), self.epoch.number, log));
         }
+        self.advance()
+    }
+
+    /// Advances all cursors to the fixed point over what is kept of a master that has died; nothing is released any more.
+    fn finish(&mut self) -> Result<u64, Error> {
+        for lane in &mut self.lanes {
+            lane.see(lane.closing().0);
+        }
+        self.advance()
+    }
+
+    fn advance(&mut self) -> Result<u64, Error> {
+        let mut total = 0;
         loop {
             let mut passed = 0;
             for lane in &mut self.lanes {

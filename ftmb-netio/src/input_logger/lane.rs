@@ -44,7 +44,8 @@ pub(super) struct Lane {
 }
 
 impl Lane {
-    /// Continues a log: what its marks lack because a writer died after a publication is read from its last batch.
+    /// Continues a log: what its marks lack because a writer died after a publication is read from its last batch. What of that was
+    /// trimmed is in the marks: whoever trims has attached, or has written them.
     pub(super) fn attach(log: &Log, object_of: &[u8; MAX_PORTS]) -> Result<Lane, Error> {
         let writer = log.writer()?;
         let mut last: [u64; MAX_PORTS] = std::array::from_fn(|object| log.mark(object).load(Ordering::Acquire));
@@ -140,8 +141,7 @@ impl Lane {
     /// Publishes; returns packets and bytes since the last time. The marks follow.
     pub(super) fn publish(&mut self) -> (u64, u64) {
         self.writer.publish();
-        // A quarter: even the last two batches and what a dead writer left behind them fit into the ring together, so that
-        // `attach` can read the batches.
+        // A quarter: the core begins while more comes in.
         self.early = self.writer.published() + self.log.capacity() / 4;
         (std::mem::take(&mut self.packets), std::mem::take(&mut self.bytes))
     }

@@ -1,8 +1,9 @@
 use etherparse::PacketBuilder;
-use ftmb_runtime::frame::{KIND_PACKET, split_in};
+use ftmb_runtime::frame::{InHeader, KIND_CONTROL, KIND_PACKET, split_in};
 use ftmb_runtime::offload::Offload;
 use ftmb_runtime::packet::PortId;
 use proptest::prelude::*;
+use zerocopy::IntoBytes;
 
 use super::*;
 use crate::group_dir::LogSizes;
@@ -196,4 +197,48 @@ fn a_port_that_keeps_nothing_goes_on_behind_what_any_log_knows() {
     assert_eq!(logger.resume_at(0, true), 1, "what was not stamped is offered again");
     let last = all(&logs, 0..1).into_iter().max().expect("the first log is published");
     assert_eq!(logger.resume_at(0, false), last + 1, "a new frame is not taken for one that is stamped");
+}
+
+#[test]
+fn many_long_control_requests_at_once_keep_no_successor_from_going_on() {
+    let (record, logs) = group();
+    let mut logger = attach(&record, &logs);
+    let mut id = 0;
+    while logger.control(id + 1, &vec![7; 60_000]) {
+        id += 1;
+    }
+    logger.publish();
+    // Everything is processed, and covered by a checkpoint; the next one is killed before it publishes anything.
+    logs.input[0].trim(logs.input[0].tail());
+    let mut next = attach(&record, &logs);
+    let (last, tail) = (id, logs.input[0].tail());
+    while logs.input[0].tail() == tail && next.control(id + 1, &vec![8; 60_000]) {
+        id += 1;
+    }
+    drop(next);
+    assert!(attach(&record, &logs).controlled() > last || logs.input[0].tail() == tail);
+}
+
+#[test]
+fn a_log_that_is_one_long_batch_keeps_no_successor_from_going_on() {
+    let (record, logs) = group();
+    let mut writer = logs.input[0].writer().expect("empty");
+    let mut last = 0;
+    while writer
+        .append(
+            KIND_CONTROL,
+            0,
+            &[InHeader { source: (last + 1).into(), ..InHeader::default() }.as_bytes(), &[7; 60_000]],
+        )
+        .is_some()
+    {
+        last += 1;
+    }
+    writer.publish();
+    let mut first = attach(&record, &logs);
+    assert_eq!(first.controlled(), last);
+    logs.input[0].trim(logs.input[0].tail());
+    assert!((1..4).all(|more| first.control(last + more, &vec![8; 60_000])));
+    drop(first);
+    assert_eq!(attach(&record, &logs).controlled(), last);
 }

@@ -8,7 +8,7 @@ use zerocopy::IntoBytes;
 use super::error::JournalError;
 use super::facts::{Facts, Positions, Reached};
 use super::format::{Filling, Kind, Record, frame_head};
-use super::shared::Shared;
+use super::shared::{LetGo, Shared};
 use crate::group_dir::GroupLogs;
 use crate::group_record::GroupRecord;
 
@@ -18,6 +18,8 @@ pub(super) const FACTS_ROOM: usize = 8192;
 /// Up to where is to be copied before the facts hold.
 #[derive(Debug)]
 struct Round {
+    /// How many times logs had been emptied when it began.
+    let_go: u64,
     facts: Option<Facts>,
     input: Vec<u64>,
     det: Vec<Target>,
@@ -68,10 +70,8 @@ impl Gatherer {
             }
         }
         let before = filling.len();
-        if self.round.as_ref().is_some_and(|round| round.det.iter().any(|target| target.epoch == *let_go)) {
-            self.round = None;
-        }
-        let mut round = self.round.take().unwrap_or_else(|| self.begin_round(*let_go));
+        let round = self.round.take().filter(|round| round.let_go == let_go.times);
+        let mut round = round.unwrap_or_else(|| self.begin_round(*let_go));
         let whole = self.copy(&round, filling, buffer)?;
         if !whole {
             self.round = Some(round);
@@ -81,11 +81,11 @@ impl Gatherer {
         Ok(filling.len() != before)
     }
 
-    fn begin_round(&mut self, let_go: u64) -> Round {
+    fn begin_round(&mut self, let_go: LetGo) -> Round {
         let facts = Facts::read(&self.record, &self.logs.input);
         let mut det = Vec::new();
         if let Some(epoch) = self.record.current() {
-            if epoch.number != let_go {
+            if epoch.number != let_go.epoch {
                 let tails = self.logs.det.iter().map(|sets| sets[epoch.set].tail()).collect();
                 det.push(Target { epoch: epoch.number, set: epoch.set, cores: tails });
             }
@@ -107,7 +107,7 @@ impl Gatherer {
         }
         // Read last: every determinant above stems from inputs below these.
         let input = self.logs.input.iter().map(ftmb_runtime::log::Log::tail).collect();
-        Round { facts, input, det }
+        Round { let_go: let_go.times, facts, input, det }
     }
 
     /// Copies up to the round's targets; returns whether all of it is copied now.

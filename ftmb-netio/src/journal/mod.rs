@@ -153,7 +153,7 @@ impl Journal {
             config: group.config.to_vec(),
         };
         let gatherer = |positions| Gatherer::new(record.clone(), logs.clone(), positions, 0);
-        let (mode, running, durable) = match (going_on(config, &origin, record, logs)?, group.base) {
+        let (mode, running, durable) = match (going_on(config, &origin, group)?, group.base) {
             (Some(on), _) => {
                 info!(run = on.run.number, sequence = on.sequence, "the journal goes on");
                 let running = Running::new(on.run, gatherer(on.positions.clone()), on.sequence, on.segment, true);
@@ -301,18 +301,27 @@ struct GoingOn {
 }
 
 /// The newest run, if an earlier gateway of this group has written it and the logs still hold what follows.
-fn going_on(
-    config: &JournalConfig,
-    origin: &Origin,
-    record: &GroupRecord,
-    logs: &GroupLogs,
-) -> Result<Option<GoingOn>, JournalError> {
+fn going_on(config: &JournalConfig, origin: &Origin, group: &Journaled<'_>) -> Result<Option<GoingOn>, JournalError> {
+    let Journaled { record, logs, base, .. } = *group;
     let Some((number, path)) = Run::list(&config.directory)?.pop() else { return Ok(None) };
     let run = Run::open(number, path)?;
     let same = (run.origin.fingerprint, run.origin.birth) == (origin.fingerprint, origin.birth);
     let tail = if same { tail(&run)? } else { None };
     let Some((fold, sequence)) = tail else { return Ok(None) };
-    let (Some(positions), Some(facts)) = (fold.positions, fold.facts) else { return Ok(None) };
+    let (Some(mut positions), Some(facts), Some(base)) = (fold.positions, fold.facts, base) else { return Ok(None) };
+    // Of an epoch that the disk does not know to be active, what is there may be of one that a power loss undid: the next one then had
+    // the same number. The logs still hold all of it, so it is copied again; `collect` forgets what was before.
+    let epochs: Vec<u64> = positions.det.iter().map(|reached| reached.epoch).collect();
+    positions.det.retain(|reached| reached.epoch == facts.epoch);
+    if positions.det.is_empty() && epochs.iter().any(|&epoch| epoch > facts.epoch) {
+        warn!(
+            run = run.number,
+            ?epochs,
+            active = facts.epoch,
+            "the journal ends while an epoch begins: a new run begins"
+        );
+        return Ok(None);
+    }
     let holds = |log: &ftmb_runtime::log::Log, next: u64| log.trimmed() <= next && next <= log.tail();
     let inputs = logs.input.iter().zip(&positions.input).all(|(log, &next)| holds(log, next));
     let epoch = |number: u64, set: usize| {
@@ -329,6 +338,10 @@ fn going_on(
     if facts.ended || !inputs || !dets || !checkpoints {
         warn!(run = run.number, inputs, dets, checkpoints, "the journal cannot be gone on with: a new run begins");
         return Ok(None);
+    }
+    if positions.checkpoint.map(|(_, number)| number) > record.committed() {
+        // Likewise: it may be another one of the same epoch and number that is committed next.
+        positions.checkpoint = Some((base.epoch, base.number));
     }
     let segment = run.segments()?.last().map_or(1, |last| last.0 + 1);
     Ok(Some(GoingOn { run, positions, sequence, segment }))

@@ -361,7 +361,7 @@ impl Recovery {
             reached: summary.cores.iter().map(|point| point.in_pos).collect(),
             start: start.clone(),
         };
-        let mut dets = start;
+        let mut dets = start.clone();
         let (mut reader, mut fold) = (self.reader()?, Fold::default());
         while let Some((place, _, records)) = reader.next()? {
             for record in records {
@@ -369,6 +369,15 @@ impl Recovery {
                 let (bytes, next, unit) = match record.kind {
                     Kind::In => (&mut kept.input[record.core], &mut kept.reached[record.core], 1),
                     Kind::Det if record.epoch == epoch => (&mut kept.det[record.core], &mut dets[record.core], 8),
+                    // Whoever went on here had none of its words, nor had it ended: what came before was of another epoch of this
+                    // number, which a power loss undid before it was active.
+                    Kind::Start
+                        if fold.positions.as_ref().is_some_and(|now| now.det.iter().all(|det| det.epoch < epoch)) =>
+                    {
+                        kept.det.iter_mut().for_each(Vec::clear);
+                        dets.clone_from(&start);
+                        continue;
+                    }
                     _ => continue,
                 };
                 let limit = self.end.as_ref().map_or(u64::MAX, |end| match record.kind {

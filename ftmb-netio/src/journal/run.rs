@@ -130,6 +130,13 @@ impl Run {
         if incomplete.exists() {
             fs::remove_dir_all(&incomplete).map_err(io_error(&incomplete, "remove"))?;
         }
+        // Of a run of this number that somebody has removed.
+        match fs::remove_file(ended(directory, number)) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                return Err(io_error(&ended(directory, number), "remove")(error));
+            }
+            _ => {}
+        }
         let id = std::hash::BuildHasher::hash_one(&std::hash::RandomState::new(), number);
         let made = (|| {
             DirBuilder::new().mode(0o700).create(&incomplete).map_err(io_error(&incomplete, "create directory"))?;

@@ -74,12 +74,19 @@ pub(super) struct Figures {
     pub(super) suspensions: u64,
 }
 
+/// The epoch whose logs nobody may read any more, and how many there have been.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct LetGo {
+    pub(super) epoch: u64,
+    pub(super) times: u64,
+}
+
 /// Shared by gateway and writer.
 #[derive(Debug)]
 pub(super) struct Shared {
     state: Mutex<State>,
-    /// Held while `det` logs are read; the epoch whose logs nobody may read any more.
-    let_go: Mutex<u64>,
+    /// Held while `det` logs are read.
+    let_go: Mutex<LetGo>,
     words: Words,
     pub(super) durability: Durability,
     record: GroupRecord,
@@ -113,8 +120,13 @@ impl Shared {
             in_order: false,
             figures: Figures::default(),
         };
-        let shared =
-            Shared { state: Mutex::new(state), let_go: Mutex::new(0), words: Words::anonymous(1)?, durability, record };
+        let shared = Shared {
+            state: Mutex::new(state),
+            let_go: Mutex::default(),
+            words: Words::anonymous(1)?,
+            durability,
+            record,
+        };
         Ok(Arc::new(shared))
     }
 
@@ -122,7 +134,7 @@ impl Shared {
         lock(&self.state)
     }
 
-    pub(super) fn let_go(&self) -> MutexGuard<'_, u64> {
+    pub(super) fn let_go(&self) -> MutexGuard<'_, LetGo> {
         lock(&self.let_go)
     }
 
@@ -186,6 +198,11 @@ impl Holders for OnDisk {
         self.awaited(log, |durable| durable.det(core, epoch).unwrap_or(0))
     }
 
+    /// A process that dies takes nothing with it, whatever the disk has; and some of it may have left while the journal was suspended.
+    fn kept(&self, _core: usize, _epoch: u64, log: &Log) -> u64 {
+        log.tail()
+    }
+
     /// Made again by replay, so they are not kept.
     fn out(&self, _core: usize, log: &Log) -> u64 {
         log.tail()
@@ -209,7 +226,9 @@ impl Holders for OnDisk {
             Mode::Running => {}
         }
         if state.durable.checkpoint == Some(wanted) {
-            return true;
+            // One of an epoch that the disk does not know to be active could not be told from one that a power loss undid, and
+            // until then all of that epoch's words are kept. What the first one is of is known before any facts are.
+            return state.active >= wanted.0 || wanted.1 == 0;
         }
         if state.offered != Some(wanted) {
             let opened = File::open(head.path()).and_then(|file| Ok((file.metadata()?.len(), file)));
@@ -248,6 +267,7 @@ impl Holders for OnDisk {
     }
 
     fn let_go(&self, epoch: u64) {
-        *self.0.let_go() = epoch;
+        let mut let_go = self.0.let_go();
+        *let_go = LetGo { epoch, times: let_go.times + 1 };
     }
 }

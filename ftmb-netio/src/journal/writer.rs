@@ -18,7 +18,7 @@ use super::config::{Durability, JournalConfig, WhenFull};
 use super::disk::{BUFFER, Disk};
 use super::error::{JournalError, io_error};
 use super::facts::{Origin, Positions, Reached};
-use super::format::{BLOCK, Filling, HEAD, Kind, RECORD, Record};
+use super::format::{BLOCK, Filling, Kind, RECORD, Record};
 use super::gather::{FACTS_ROOM, Gatherer};
 use super::keep::Keeping;
 use super::run::{Run, ended, suspended, write_durably};
@@ -50,6 +50,8 @@ pub(super) struct Running {
     filling: Filling,
     /// The batch that is being filled begins a segment.
     begins: bool,
+    /// Where that batch's start ends.
+    start: usize,
     partial: Option<(Offer, u64)>,
     flight: Option<Flight>,
     /// It could be recovered from.
@@ -78,6 +80,7 @@ impl Running {
             which: 0,
             filling: Filling::new(),
             begins: false,
+            start: 0,
             partial: None,
             flight: None,
             usable,
@@ -96,6 +99,7 @@ impl Running {
                 let buffer = disk.buffer(self.which);
                 let record = Record { bytes: &start, ..Record::of(Kind::Start) };
                 assert!(self.filling.add(buffer, &record), "an empty buffer has room for a start");
+                self.start = self.filling.len();
             }
         }
         self.put_checkpoint(disk.buffer(self.which), shared)?;
@@ -133,8 +137,7 @@ impl Running {
 
     /// Whether the batch that is being filled holds something that must be written.
     fn has_news(&self) -> bool {
-        let only_start = HEAD + RECORD + self.gatherer.positions.to_bytes().len();
-        let empty = self.filling.is_empty() || self.begins && self.filling.len() <= only_start;
+        let empty = self.filling.is_empty() || self.begins && self.filling.len() == self.start;
         !empty || self.gatherer.has_facts()
     }
 
@@ -196,20 +199,22 @@ impl Writer {
             if self.running.take_if(|running| running.gatherer.generation != generation).is_some() {
                 // It was suspended meanwhile. The buffers are free again when this returns, whatever became of the write.
                 let _ = self.disk.wait();
+                self.shared.state().flight = None;
             }
-            let step = match (&self.shared.state().mode, self.running.is_some()) {
-                (Mode::Over, _) => return,
-                (Mode::Running, true) | (Mode::Beginning(_), true) => None,
-                (Mode::Beginning(base), false) => Some(base.clone()),
-                _ => {
-                    // Whoever ends the group does not wait for a journal that is not written.
-                    Some(Base::default())
+            let beginning = {
+                let state = self.shared.state();
+                match &state.mode {
+                    Mode::Over => return,
+                    Mode::Beginning(base) if self.running.is_none() => Some((base.clone(), state.generation)),
+                    _ => None,
                 }
             };
-            let step = match step {
-                None => self.step(),
-                Some(base) if base.cores.is_empty() => self.rest(),
-                Some(base) => self.begin(&base),
+            let writes = matches!(self.shared.state().mode, Mode::Running | Mode::Beginning(_));
+            let step = match beginning {
+                Some((base, generation)) => self.begin(&base, generation),
+                None if writes && self.running.is_some() => self.step(),
+                // Whoever ends the group does not wait for a journal that is not written.
+                None => self.rest(),
             };
             match step {
                 Ok(Step::Moved) => {}
@@ -323,7 +328,7 @@ impl Writer {
     }
 
     /// Begins a new run with the committed checkpoint; nothing else is committed meanwhile.
-    fn begin(&mut self, base: &Base) -> Result<Step, JournalError> {
+    fn begin(&mut self, base: &Base, generation: u64) -> Result<Step, JournalError> {
         let since = Instant::now();
         let failed = |source| JournalError::Checkpoint {
             path: self.config.directory.clone(),
@@ -357,7 +362,7 @@ impl Writer {
         let input = base.cores.iter().map(|point| point.in_pos).collect();
         let checkpoint = Some((base.epoch, base.number));
         let positions = Positions { input, det, checkpoint, begun: false };
-        let generation = self.shared.state().generation;
+        // If it was suspended meanwhile, nothing is read for this generation, and there is another beginning.
         let gatherer = Gatherer::new(self.record.clone(), self.logs.clone(), positions, generation);
         self.running = Some(Running::new(run, gatherer, 1, 1, false));
         Ok(Step::Moved)
@@ -367,6 +372,7 @@ impl Writer {
     fn fail(&mut self, error: JournalError) {
         self.running = None;
         let _ = self.disk.wait();
+        self.shared.state().flight = None;
         match self.config.when_full {
             // A checkpoint that could not be read has nothing to do with the disk: it is tried again later.
             _ if matches!(error, JournalError::Checkpoint { .. }) => suspend(&self.shared, &self.config, error),

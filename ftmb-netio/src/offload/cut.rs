@@ -24,6 +24,10 @@ const CWR: u8 = 0x80;
 /// Longest length that an IP header can say.
 const MAX_LENGTH: usize = u16::MAX as usize;
 
+/// Bytes of all pieces together, at most: a packet of 64 KiB in segments of 8 bytes, the smallest that Linux makes, has half as many.
+/// Smaller ones, each with long headers, would keep whoever cuts busy with a single packet.
+const MOST: usize = 1 << 20;
+
 /// How a packet is cut.
 #[derive(Clone, Debug)]
 pub(super) struct Cut {
@@ -61,7 +65,12 @@ impl Cut {
             return Err(contradiction("the length of a segment", MAX_LENGTH, longest));
         }
         let pseudo = pseudo(frame, &layers, is_tcp, checksum)?;
-        Ok(Cut { layers, is_tcp, size, pseudo })
+        let cut = Cut { layers, is_tcp, size, pseudo };
+        let together = cut.count() * layers.payload + (layers.end - layers.payload);
+        if together > MOST.max(frame.len()) {
+            return Err(contradiction("the length of all segments together", MOST, together));
+        }
+        Ok(cut)
     }
 
     pub(super) fn count(&self) -> usize {

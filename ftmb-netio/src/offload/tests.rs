@@ -274,3 +274,15 @@ fn what_contradicts_the_frame_is_said() {
     let found = all(&packet, Offload::from_bytes(metadata)).expect_err("refused");
     assert_eq!(found, OffloadError::Kind { found: 0x61 });
 }
+
+#[test]
+fn a_packet_is_not_cut_into_more_bytes_than_anybody_asks_for() {
+    let payload = vec![3; 60_000];
+    let kind = Kind { is_v6: true, is_tcp: true, vlans: 0, extended: true, partial: true, size: 8, payload };
+    let (packet, offload) = kind.packet();
+    assert_eq!(Pieces::new(&packet, offload).map(|pieces| pieces.count()), Ok(7500));
+    let (packet, offload) = Kind { size: 1, ..kind }.packet();
+    let found = Pieces::new(&packet, offload).expect_err("refused");
+    let what = "the length of all segments together";
+    assert_eq!(found, OffloadError::Contradiction { what, expected: 1 << 20, found: 60_000 * 103 });
+}

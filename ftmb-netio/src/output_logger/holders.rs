@@ -18,6 +18,12 @@ pub trait Holders: Debug + Send {
     /// Of the determinants of a core in an epoch.
     fn det(&self, core: usize, epoch: u64, log: &Log) -> u64;
 
+    /// Of those of a master that has died: what is kept although it has, hence up to where its successor may be made to repeat it. It is
+    /// not less than what anything that has left depends on; what lies between the stable position and this lets nothing leave.
+    fn kept(&self, core: usize, epoch: u64, log: &Log) -> u64 {
+        self.det(core, epoch, log)
+    }
+
     /// Of the outputs of a core.
     fn out(&self, core: usize, log: &Log) -> u64;
 

@@ -141,6 +141,8 @@ fn link_header(bytes: &[u8]) -> usize {
 #[cfg(test)]
 mod tests {
     use ftmb_runtime::offload::Segmentation;
+    use proptest::collection::vec;
+    use proptest::prelude::*;
 
     use super::*;
 
@@ -200,5 +202,41 @@ mod tests {
         (bytes[12], bytes[13], bytes[16], bytes[17], bytes[38 + 12]) = (0x81, 0, 8, 0, 0x80);
         assert!(!segments_exceed(offload.moved(4), &bytes, 1500));
         assert!(!segments_exceed(Offload::default(), &bytes, 100));
+    }
+
+    proptest::proptest! {
+        /// Whatever the kernel, or whoever is behind a tap interface, hands over.
+        #[test]
+        fn any_bytes_are_a_frame_or_refused_and_can_be_judged(
+            payload in vec(any::<u8>(), 0..200), anything in vec(any::<u8>(), 0..60), told in any::<[u32; 2]>(),
+            real in any::<bool>(), with_header in any::<bool>(), mtu in any::<u32>(),
+        ) {
+            let control = if real { auxdata(told[0], told[1] as u16, (told[1] >> 16) as u16) } else { anything };
+            let (mut bytes, mut scratch) = (payload.clone(), Vec::new());
+            let tag = beside(&control).tag.map_or(0, |_| TAG);
+            let head = if with_header { HEADER } else { 0 };
+            match received(&mut bytes, &control, with_header, &mut scratch) {
+                Ok(frame) => {
+                    prop_assert_eq!(frame.bytes.len(), payload.len() - head + tag);
+                    prop_assert_eq!(&frame.bytes[..ADDRESSES], &payload[head..head + ADDRESSES]);
+                    prop_assert_eq!(&frame.bytes[ADDRESSES + tag..], &payload[head + ADDRESSES..]);
+                    segments_exceed(frame.offload, frame.bytes, mtu);
+                }
+                Err(NoFrame::Malformed) => prop_assert!(payload.len() < head + ADDRESSES),
+                Err(NoFrame::Unfinished) => prop_assert!(!with_header),
+            }
+        }
+
+        #[test]
+        fn any_metadata_can_be_judged_against_any_frame(
+            metadata in any::<[u8; Offload::LEN]>(), mut bytes in vec(any::<u8>(), 0..100), tags in 0..30_usize, mtu in any::<u32>(),
+        ) {
+            for tag in bytes.iter_mut().skip(ADDRESSES).take(tags * TAG).collect::<Vec<_>>().chunks_mut(TAG) {
+                if let [a, b, ..] = tag {
+                    (**a, **b) = (0x81, 0);
+                }
+            }
+            segments_exceed(Offload::from_bytes(metadata), &bytes, mtu);
+        }
     }
 }

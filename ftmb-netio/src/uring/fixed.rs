@@ -177,7 +177,10 @@ impl FixedWriter {
             }
             match self.ring.submit_and_wait(1) {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) if Errno::from_io_error(&error) == Some(Errno::BUSY) => {}
+                // Short of memory for a moment, or completions are to be fetched first.
+                Err(error) if matches!(Errno::from_io_error(&error), Some(Errno::AGAIN | Errno::BUSY)) => {
+                    std::thread::yield_now();
+                }
                 other => _ = other?,
             }
         }

@@ -134,3 +134,39 @@ fn parse(bytes: &mut [u8], shape: Shape) -> Option<Message<'_>> {
         truncated,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        /// Lengths that say more than there is, or than there was room for, are cut.
+        #[test]
+        fn whatever_stands_in_a_buffer_is_a_message_within_it_or_none(
+            mut bytes in vec(any::<u8>(), 0..200), name in 0..40_usize, control in 0..60_usize, payload in 0..100_usize,
+            small in any::<bool>(),
+        ) {
+            if small && bytes.len() >= HEAD {
+                // Lengths that may be right.
+                (0..3).for_each(|word| bytes[4 * word + 1..4 * word + 4].fill(0));
+            }
+            let shape = Shape { name, control, payload };
+            let (length, before) = (bytes.len(), bytes.clone());
+            match parse(&mut bytes, shape) {
+                None => prop_assert!(length < HEAD + name + control),
+                Some(message) => {
+                    prop_assert!(message.name.len() <= name && message.control.len() <= control);
+                    let said = u32::from_ne_bytes(before[8..12].try_into().unwrap()) as usize;
+                    prop_assert_eq!(message.payload.len(), said.min(length - HEAD - name - control));
+                    prop_assert!(message.truncated || message.payload.len() == said);
+                    let at = HEAD + name + control;
+                    prop_assert_eq!(&*message.payload, &before[at..at + message.payload.len()]);
+                    let _ = Address::read(message.name);
+                }
+            }
+        }
+    }
+}

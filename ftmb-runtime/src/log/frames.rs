@@ -48,7 +48,7 @@ impl FrameWriter {
 
     /// Walks from the hint to the tail: the frames of the last batch must be whole.
     fn check_last_batch(&mut self) -> Result<(), LogError> {
-        let mut reader = self.log.reader(self.log.hint().load(Ordering::Acquire));
+        let mut reader = self.last_batch();
         while reader.position() < self.tail {
             reader.next()?;
         }
@@ -153,12 +153,13 @@ impl FrameWriter {
         }
     }
 
-    /// The frames appended by the last publication of this log's writer, dead or alive: for whoever continues its bookkeeping.
+    /// The frames appended by the last publication of this log's writer, dead or alive, as far as they are retained: for whoever
+    /// continues its bookkeeping. Where those were that are not, a dead writer may have left what it did not publish.
     ///
     /// # Errors
     /// [`LogError::Torn`] if they are damaged.
     pub fn last_batch(&self) -> FrameReader {
-        self.log.reader(self.log.hint().load(Ordering::Acquire))
+        self.log.reader(self.log.hint().load(Ordering::Acquire).max(self.log.trimmed()))
     }
 }
 

@@ -52,6 +52,20 @@ fn a_new_writer_continues_after_the_published_tail() {
 }
 
 #[test]
+fn what_a_dead_writer_left_in_the_place_of_trimmed_frames_is_not_looked_at() {
+    let log = Log::anonymous(spec(LogKind::Ckpt)).unwrap();
+    let mut first = log.writer().unwrap();
+    while first.append(1, 0, &[&[1; 5000]]).is_some() {}
+    first.publish();
+    let kept = log.reader(0).next().unwrap().unwrap().next;
+    for trimmed in [kept, log.tail()] {
+        log.trim(trimmed);
+        while first.append(2, 0, &[&[0xee; 7000]]).is_some() {}
+        assert_eq!(log.writer().unwrap().position(), first.published());
+    }
+}
+
+#[test]
 fn frames_at_the_end_of_the_ring_run_into_the_slack() {
     let log = Log::anonymous(spec(LogKind::In)).unwrap();
     let mut writer = log.writer().unwrap();

@@ -2,6 +2,7 @@
 
 mod bytes;
 mod policies;
+mod power_losses;
 mod recovering;
 mod waiting;
 
@@ -17,6 +18,7 @@ use tempfile::TempDir;
 use zerocopy::IntoBytes;
 
 use super::*;
+use crate::group_dir::GroupDir;
 use crate::group_record::Birth;
 use crate::output_logger::tests::{Group, Hidden, Master, Sink};
 
@@ -143,6 +145,29 @@ impl Scene {
             Scene::open(&self.dir, &self.config, &self.will, &self.group.record, &self.group.logs, base.as_ref());
         let (record, logs) = (self.group.record.clone(), self.group.logs.clone());
         self.group.ol = OutputLogger::new(record, logs, journal.holder(), base).unwrap();
+        self.journal = Some(journal);
+    }
+
+    /// Power is lost and comes back: what is on the disk is all there is.
+    fn lose_power(&mut self) {
+        self.journal = None;
+        let recovery = self.recovery();
+        let place = self.dir.path().join(format!("again-{}", self.inputs));
+        let dir = GroupDir::create(&place, "x").unwrap();
+        let record = recovery.rebuild(&dir, None).unwrap();
+        let logs = dir.open_logs(record.cores(), 0).unwrap();
+        for name in ["image", "stage"] {
+            let path = self.dir.path().join(name);
+            if path.is_dir() {
+                std::fs::remove_dir_all(&path).unwrap();
+                std::fs::create_dir(&path).unwrap();
+            }
+        }
+        std::fs::copy(dir.image(None), self.dir.path().join("image")).unwrap();
+        let base = Base::load(&dir.image(None), &dir.stage(None), 0, recovery.committed()).unwrap();
+        let journal = Scene::open(&self.dir, &self.config, &self.will, &record, &logs, Some(&base));
+        let ol = OutputLogger::new(record.clone(), logs.clone(), journal.holder(), Some(base)).unwrap();
+        self.group = Group { record, logs, hidden: Hidden::default(), ol, sink: Sink::default() };
         self.journal = Some(journal);
     }
 

@@ -3,7 +3,6 @@
 use rustix::io::Errno;
 
 use super::*;
-use crate::group_dir::GroupDir;
 
 /// Until the journal is written again.
 fn until_resumed(scene: &mut Scene) {
@@ -157,4 +156,35 @@ fn a_gateway_that_finds_no_journal_to_go_on_with_begins_a_run_before_anything_le
     scene.will.hold(false);
     scene.wait("the next output", |scene| scene.left() == 2);
     assert_eq!(scene.recovery().committed(), 1);
+}
+
+#[test]
+fn what_left_without_the_journal_is_in_the_cut_also_of_a_gateway_that_goes_on_with_it() {
+    let mut scene = Scene::new(1, |config| config.durability = Durability::Sync);
+    scene.packet(0, Word::write(0, 0));
+    scene.wait("the output", |scene| scene.left() == 1);
+    scene.settle();
+    scene.will.fail(Some(Errno::NOSPC));
+    scene.packet(0, Word::write(0, 1));
+    scene.wait("the group to go on", |scene| scene.left() == 2);
+    scene.wait("the journal to rest", |scene| run::suspended(&scene.config.directory).exists());
+    // Gateway and master die together, before anything is trimmed.
+    scene.will.hold(true);
+    scene.restart();
+    assert!(matches!(scene.journal().shared.state().mode, Mode::Running));
+    assert_eq!(scene.left(), 2);
+    let epoch = scene.group.take_over();
+    assert_eq!((epoch.cores[0].cut_det, epoch.cores[0].closing_det), (2, 2));
+    assert_eq!(scene.left(), 2, "what is cut off has not left therefore");
+}
+
+#[test]
+fn a_word_that_the_disk_lacks_is_in_the_cut_and_lets_nothing_leave() {
+    let mut scene = Scene::new(1, |config| config.durability = Durability::Sync);
+    scene.settle();
+    scene.will.hold(true);
+    scene.packet(0, Word::write(0, 0));
+    let epoch = scene.group.take_over();
+    assert_eq!((epoch.cores[0].cut_det, scene.group.sink.left.len()), (1, 0));
+    scene.will.hold(false);
 }

@@ -7,7 +7,6 @@ use ftmb_runtime::log::Log;
 use proptest::prelude::*;
 
 use super::*;
-use crate::group_dir::GroupDir;
 
 /// All frames of a log from a position on.
 fn frames(log: &Log, from: u64) -> Vec<(u64, u8, Vec<u8>)> {
@@ -18,14 +17,14 @@ fn frames(log: &Log, from: u64) -> Vec<(u64, u8, Vec<u8>)> {
     frames
 }
 
-fn words(log: &Log, from: u64) -> Vec<u64> {
+pub(super) fn words(log: &Log, from: u64) -> Vec<u64> {
     let reader = log.word_reader();
     let (first, second) = reader.slices(from, log.tail()).unwrap();
     [first, second].concat()
 }
 
 /// Makes the group again and returns its logs.
-fn rebuilt(recovery: &Recovery) -> (TempDir, GroupRecord, GroupLogs) {
+pub(super) fn rebuilt(recovery: &Recovery) -> (TempDir, GroupRecord, GroupLogs) {
     let place = tempfile::tempdir().unwrap();
     let dir = GroupDir::create(&place.path().join("g"), "x").unwrap();
     let record = recovery.rebuild(&dir, None).unwrap();
@@ -222,6 +221,73 @@ proptest! {
             let dir = GroupDir::create(&place.path().join("g"), "x").unwrap();
             // Two edits may have hit what only making it again looks at.
             let _ = recovery.rebuild(&dir, None);
+        }
+    }
+}
+
+/// Makes the checksum of a batch right again.
+fn reseal(batch: &mut [u8]) {
+    let mut crc = crc32fast::Hasher::new();
+    crc.update(&batch[..12]);
+    crc.update(&batch[16..]);
+    batch[12..16].copy_from_slice(&crc.finalize().to_le_bytes());
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    /// What a checksum covers is not believed for that.
+    #[test]
+    fn arbitrary_bytes_behind_a_right_checksum_are_no_panic(
+        edits in prop::collection::vec(
+            (any::<prop::sample::Index>(), any::<prop::sample::Index>(), prop_oneof![
+                prop::collection::vec(any::<u8>(), 1..24),
+                any::<u8>().prop_map(|byte| vec![byte]),
+                any::<u8>().prop_map(|byte| vec![byte; 8]),
+            ]),
+            1..4,
+        ),
+    ) {
+        let (_, whole) = journal();
+        let place = tempfile::tempdir().unwrap();
+        let changed = place.path().join("journal");
+        copy(whole, &changed);
+        let all: Vec<_> = segments(&changed).into_iter().filter(|path| !batches(path).is_empty()).collect();
+        for (which, at, bytes) in edits {
+            let path = which.get(&all);
+            let (offset, length) = *which.get(&batches(path));
+            let file = OpenOptions::new().read(true).write(true).open(path).unwrap();
+            let mut batch = vec![0; length as usize];
+            file.read_exact_at(&mut batch, offset).unwrap();
+            // Heads of records, mostly: what is in them is the group's.
+            let mut heads = vec![format::HEAD];
+            while let Some(next) = heads.last().map(|&at| {
+                at + format::RECORD + (u32::from_le_bytes(batch[at + 4..at + 8].try_into().unwrap()) as usize).next_multiple_of(8)
+            }) && next + format::RECORD <= batch.len() {
+                heads.push(next);
+            }
+            let at = *which.get(&heads) + at.index(64);
+            let end = (at + bytes.len()).min(batch.len());
+            if at < end {
+                batch[at..end].copy_from_slice(&bytes[..end - at]);
+            }
+            reseal(&mut batch);
+            file.write_all_at(&batch, offset).unwrap();
+        }
+        for path in &all {
+            describe(path, u64::MAX).unwrap();
+        }
+        if let Ok(Some(recovery)) = Recovery::find(&changed) {
+            let place = tempfile::tempdir().unwrap();
+            let dir = GroupDir::create(&place.path().join("g"), "x").unwrap();
+            let _ = recovery.rebuild(&dir, None);
+        }
+        if let Ok(Some(replay)) = Replay::open(&changed, None) {
+            for stretch in replay.stretches() {
+                let place = tempfile::tempdir().unwrap();
+                let dir = GroupDir::create(&place.path().join("g"), "x").unwrap();
+                let _ = replay.rebuild(stretch, &dir, None, 0, true);
+            }
         }
     }
 }

@@ -94,3 +94,48 @@ fn a_takeover_waits_for_nobody_and_empties_no_log_that_is_read() {
     scene.settle();
     assert_eq!(scene.recovery().released(), [20, 20]);
 }
+
+#[test]
+fn a_single_word_of_a_new_epoch_is_written_also_at_the_beginning_of_a_segment() {
+    let mut scene = Scene::new(16, |config| {
+        sync(config);
+        // Every batch begins a segment.
+        config.segment = 1 << 20;
+    });
+    scene.settle();
+    scene.group.take_over();
+    // The journal looks at the new epoch before there is anything of it.
+    std::thread::sleep(Duration::from_millis(50));
+    scene.master = Master::of(&scene.group);
+    scene.master.word(3, Word::write(0, 0));
+    scene.wait("the word", |scene| scene.journal().shared.state().durable.det(3, 2) == Some(1));
+}
+
+#[test]
+fn logs_that_are_emptied_twice_while_the_disk_is_slow_are_not_read_any_more() {
+    let mut scene = Scene::new(1, sync);
+    scene.group.take_over();
+    scene.master = Master::of(&scene.group);
+    for count in 0..600 {
+        scene.master.word(0, Word::write(0, count));
+    }
+    let (record, logs) = (scene.group.record.clone(), scene.group.logs.clone());
+    let shared = Shared::new(Durability::Sync, record.clone(), Mode::Running, true, Positions::default()).unwrap();
+    let positions = Positions { input: vec![0], ..Positions::default() };
+    let mut gatherer = Gatherer::new(record, logs.clone(), positions, 0);
+    let mut buffer = vec![0; gather::FACTS_ROOM + 2048];
+    assert!(gatherer.gather(&shared, &mut format::Filling::new(), &mut buffer).unwrap());
+    let reached = gatherer.positions.det(0, 2).unwrap();
+    assert!(reached > 0 && reached < 600, "{reached} words were copied");
+    // Two takeovers fail before they are active.
+    let holder = OnDisk(Arc::clone(&shared));
+    holder.let_go(2);
+    logs.reset_set(1);
+    holder.let_go(3);
+    scene
+        .group
+        .record
+        .begin_epoch(&crate::group_record::EpochRecord { number: 3, ..scene.group.record.current().unwrap() });
+    gatherer.gather(&shared, &mut format::Filling::new(), &mut buffer).unwrap();
+    assert_eq!((gatherer.positions.det(0, 2), gatherer.positions.det(0, 3)), (None, None));
+}

@@ -49,7 +49,7 @@ impl Sink {
 
 /// Holders that have not got everything: per log, positions from here on are not delivered.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Hidden(Arc<Mutex<Vec<Limit>>>);
+pub(crate) struct Hidden(Arc<Mutex<Vec<Limit>>>, Arc<Mutex<Vec<u64>>>);
 
 /// Log, core, first position that is hidden.
 type Limit = (&'static str, usize, u64);
@@ -61,6 +61,11 @@ impl Hidden {
 
     pub(crate) fn deliver(&self) {
         self.0.lock().expect("not poisoned").clear();
+    }
+
+    /// The epochs that were let go of.
+    pub(crate) fn gone(&self) -> Vec<u64> {
+        self.1.lock().expect("not poisoned").clone()
     }
 
     fn limit(&self, name: &str, core: usize, log: &Log) -> u64 {
@@ -81,6 +86,10 @@ impl Holders for Hidden {
 
     fn out(&self, core: usize, log: &Log) -> u64 {
         self.limit("out", core, log)
+    }
+
+    fn let_go(&self, epoch: u64) {
+        self.1.lock().expect("not poisoned").push(epoch);
     }
 }
 

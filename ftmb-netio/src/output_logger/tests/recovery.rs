@@ -85,6 +85,8 @@ fn a_takeover_that_dies_before_it_is_active_is_repeated_from_the_old_epoch() {
     let fourth = group.take_over();
     assert_eq!((fourth.from, fourth.set), (Some(Origin { epoch: 3, set: 1 }), 0));
     assert_eq!(group.sink.of(1), [1, 2, 3, 4]);
+    // Nobody reads a set of logs that is emptied: the one of epoch 2, which was not active, and the one that epoch 1 had used.
+    assert_eq!(group.hidden.gone(), [0, 0, 2, 1]);
 }
 
 #[test]

@@ -4,7 +4,7 @@
 //! Invariant: every frame that is read is handed in once, with what the host left for its interface to do, or counted with a reason;
 //! the same holds for what is sent. A link that is down costs the frames sent meanwhile, never the port.
 //!
-//! What is not taken is lost, and `source` merely counts, as with [`device`](super::device). While no gateway is attached, a persistent
+//! What is not taken waits, and `source` merely counts, as with [`device`](super::device). While no gateway is attached, a persistent
 //! interface drops what is sent by it; one that is not is gone until the next gateway has made it anew, with its addresses and routes.
 
 mod open;

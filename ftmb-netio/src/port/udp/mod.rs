@@ -11,7 +11,7 @@
 //! What is sent through the tunnel must leave room for its headers: 50 bytes over IPv4, 70 over IPv6. What does not fit is dropped and
 //! counted, not sent in fragments (`ip link set IF mtu 1450` at whoever sends through a tunnel over an MTU of 1500).
 //!
-//! What is not taken is lost, and `source` merely counts, as with [`device`](super::device).
+//! What is not taken waits, and `source` merely counts, as with [`device`](super::device).
 
 mod vxlan;
 
