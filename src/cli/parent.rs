@@ -26,8 +26,15 @@ use ends::{describe, reason};
 
 /// How long a group may take to end in good order: its gateway drains for 10 s at most.
 pub(super) const PATIENCE: Duration = Duration::from_secs(15);
-/// Gateways that fail by themselves before the parent gives up.
-const MAX_FAILURES: u64 = 5;
+/// Gateways that fail by themselves before the parent gives up: in 16 s, with the delays between them. An interface that was
+/// deleted may be made again meanwhile.
+const MAX_FAILURES: u64 = 10;
+/// This many are started again at once.
+const FREE_FAILURES: u64 = 2;
+const FIRST_DELAY: Duration = Duration::from_millis(250);
+const LAST_DELAY: Duration = Duration::from_secs(4);
+/// A gateway that has run for so long had no error that it was bound to have again.
+const LONG: Duration = Duration::from_secs(10);
 
 /// How the group is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,6 +56,10 @@ pub(crate) struct Parent {
     logs: GroupLogs,
     quiet: bool,
     gateway: Option<Pid>,
+    /// When it was started.
+    started: Instant,
+    /// When the next one is to be started, if there is none.
+    due: Option<Instant>,
     /// Gateways that ended by themselves without the group getting on.
     failures: u64,
     ended: bool,
@@ -98,8 +109,19 @@ impl Parent {
         };
         drop(starting);
         litter.keep();
-        let mut parent =
-            Parent { dir, config, record, logs, quiet, gateway: None, failures: 0, ended: false, _metrics: None };
+        let mut parent = Parent {
+            dir,
+            config,
+            record,
+            logs,
+            quiet,
+            gateway: None,
+            started: Instant::now(),
+            due: None,
+            failures: 0,
+            ended: false,
+            _metrics: None,
+        };
         parent.start_gateway()?;
         if let Some(door) = door {
             parent._metrics = Some(door.answer(Observer::new(parent.dir.clone(), parent.record.clone()))?);
@@ -114,8 +136,19 @@ impl Parent {
         record.set_parent(Identity::mine());
         let logs = dir.open_logs(record.cores(), record.fingerprint())?;
         litter.keep();
-        let mut parent =
-            Parent { dir, config, record, logs, quiet, gateway: None, failures: 0, ended: false, _metrics: None };
+        let mut parent = Parent {
+            dir,
+            config,
+            record,
+            logs,
+            quiet,
+            gateway: None,
+            started: Instant::now(),
+            due: None,
+            failures: 0,
+            ended: false,
+            _metrics: None,
+        };
         parent.start_gateway()?;
         Ok(parent)
     }
@@ -146,6 +179,7 @@ impl Parent {
         let child = command.spawn().map_err(CommandError::io("starting the gateway"))?;
         // Reaped by `reap`, together with the members that it leaves behind.
         self.gateway = Some(Pid::from_child(&child));
+        self.started = Instant::now();
         Ok(())
     }
 
@@ -166,7 +200,9 @@ impl Parent {
 
     /// Looks after the group without waiting: reaps, and starts the gateway again if it has ended.
     pub(crate) fn look(&mut self) -> Result<Health> {
-        let Some(status) = self.reap() else { return Ok(Health::Running) };
+        let Some(status) = self.reap() else {
+            return self.start_if_due();
+        };
         match self.record.ended() {
             0 => {}
             1 => {
@@ -176,19 +212,33 @@ impl Parent {
             code => return Err(CommandError::Ended { why: reason(code) }.into()),
         }
         // Killed: that is what it is there to survive. Otherwise it has an error that it may have again.
-        if status.signaled() && self.record.active() != 0 {
+        let killed = status.signaled() && self.record.active() != 0;
+        if killed || self.started.elapsed() >= LONG {
             self.failures = 0;
-        } else {
-            self.failures += 1;
         }
+        self.failures += u64::from(!killed);
         let hopeless = self.record.active() == 0 && status.exited();
         let (how, failures) = (describe(status), self.failures);
         if hopeless || failures >= MAX_FAILURES {
             return Err(CommandError::Gateway { how, failures }.into());
         }
+        let delay = if self.record.stopping() { Duration::ZERO } else { delay(failures) };
+        let delay_ms = delay.as_millis() as u64;
+        tracing::warn!(
+            how,
+            failures,
+            delay_ms,
+            "the gateway has ended and is started again; what it had stamped is kept"
+        );
+        self.due = Some(Instant::now() + delay);
+        self.start_if_due()
+    }
+
+    fn start_if_due(&mut self) -> Result<Health> {
+        if self.due.take_if(|due| *due <= Instant::now() || self.record.stopping()).is_none() {
+            return Ok(Health::Running);
+        }
         self.start_gateway()?;
-        let pid = self.gateway.map(|pid| pid.as_raw_nonzero().get());
-        tracing::warn!(how, failures, pid, "the gateway has ended and is started again; what it had stamped is kept");
         Ok(Health::Restarted)
     }
 
@@ -281,6 +331,14 @@ impl Parent {
     }
 }
 
+/// How long to wait after so many failures in a row.
+fn delay(failures: u64) -> Duration {
+    match failures.checked_sub(FREE_FAILURES + 1) {
+        None => Duration::ZERO,
+        Some(more) => (FIRST_DELAY * (1 << more.min(10))).min(LAST_DELAY),
+    }
+}
+
 impl Drop for Parent {
     fn drop(&mut self) {
         if let Err(error) = self.clean() {
@@ -305,5 +363,18 @@ impl Drop for Litter {
         {
             tracing::error!(%error, "something of the group is left");
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_gateway_that_fails_is_tried_for_a_quarter_of_a_minute() {
+        assert_eq!((delay(0), delay(2)), (Duration::ZERO, Duration::ZERO));
+        assert_eq!((delay(3), delay(4)), (FIRST_DELAY, 2 * FIRST_DELAY));
+        let all: Duration = (1..MAX_FAILURES).map(delay).sum();
+        assert_eq!(all, Duration::from_millis(15_750));
     }
 }
