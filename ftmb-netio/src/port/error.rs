@@ -245,9 +245,9 @@ pub enum PortError {
         #[source]
         source: io::Error,
     },
-    /// An interface of this name exists, and cannot be attached to as a tap interface with one queue.
+    /// An interface of this name exists, and is no tap interface.
     #[error(
-        "interface {interface} exists and is no tap interface with a single queue: choose another name, or delete it \
+        "interface {interface} exists and is no tap interface: choose another name, or delete it \
          (`ip link delete {interface}`)"
     )]
     NotATap {
