@@ -1,7 +1,7 @@
 //! What a NAT between two real interfaces does: this one and those that operators run today, between the same namespaces.
 //!
-//! Work, in a client's namespace, through the box's, to a server's (`tests/network/`), over veth pairs whose frames go to CPUs as is
-//! best for each system:
+//! Work, in a client's namespace, through the box's, to a server's (`tests/network/`), over veth pairs. For single TCP flows, their frames
+//! go to CPUs as is best for each system; else to nobody but the CPU that sent them:
 //!
 //! | case | what is measured |
 //! | --- | --- |
@@ -9,7 +9,7 @@
 //! | `tcp-plain` | the same without: every frame of 1500 bytes is whole |
 //! | `udp-64` | UDP in frames of 64 bytes over 16 flows as fast as they can be sent: Mpps that reach the server's socket |
 //! | `connections` | wrk with `Connection: close` against nginx, 64 at once: new connections a second |
-//! | `round-trip` | a UDP question every millisecond on an idle box, whose frames nobody sends to another CPU: us, p50 and p99 |
+//! | `round-trip` | a UDP question every millisecond on an idle box: us, p50 and p99 |
 //! | `kill` | of systems that survive it: the longest time without an answer to such questions when the master is killed; then one iperf3 flow and a kill a second: segments sent again and timeouts, for each kill |
 //!
 //! Every measurement has new namespaces. The systems take turns within each case, and all cases are gone through again and again

@@ -57,8 +57,12 @@ impl Case {
     pub(crate) fn measure(self, system: &dyn System, time: Duration) -> Figures {
         // New connections and small packets are whole frames; without offloads nothing else can leave either end.
         let offloads = !matches!(self, Case::TcpPlain);
-        // One question at a time: nothing can be overtaken, so no frame has to go to another CPU.
-        let steering = if self == Case::RoundTrip { Steering::Nobody } else { system.steering() };
+        // Elsewhere no order is lost that anybody would miss, and a flood whose every frame interrupts the CPU on which the box runs
+        // measures interrupts.
+        let steering = match self {
+            Case::Tcp | Case::TcpPlain | Case::Kill => system.steering(),
+            Case::Udp64 | Case::Connections | Case::RoundTrip => Steering::Nobody,
+        };
         let wire = system.wire();
         let lab = Lab::build(Plan { wire, offloads, steering, ..Plan::default() });
         let mut running = system.start(&lab);
