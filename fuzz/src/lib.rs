@@ -3,7 +3,6 @@
 //! Invariant: what a target hands to a parser depends on the fuzzer's bytes alone, so that a crash can be had again from them.
 
 use std::path::PathBuf;
-use std::sync::OnceLock;
 
 /// Reads small numbers off the fuzzer's bytes; zeros once they are used up.
 #[derive(Debug)]
@@ -76,9 +75,7 @@ pub fn seal(bytes: &mut [u8], at: usize) {
     }
 }
 
-/// A path in a directory of this process's own, in memory; another one for each name.
+/// A file of this process in the directory for temporary files, which `./run` sees to: in memory, and removed at the end.
 pub fn path(name: &str) -> PathBuf {
-    static DIRECTORY: OnceLock<tempfile::TempDir> = OnceLock::new();
-    let made = || tempfile::Builder::new().prefix("ftmb-fuzz").tempdir_in("/dev/shm").expect("there is room in memory");
-    DIRECTORY.get_or_init(made).path().join(name)
+    std::env::temp_dir().join(format!("ftmb-fuzz-{}-{name}", std::process::id()))
 }
