@@ -13,7 +13,7 @@ use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use ftmb_netio::group_dir::{GroupDir, GroupLogs};
-use ftmb_netio::group_record::{Birth, GroupRecord, Identity};
+use ftmb_netio::group_record::{Birth, GroupRecord, Identity, Stat};
 use ftmb_netio::port::PortKind;
 use rustix::process::{Pid, WaitOptions, WaitStatus, getpid, set_child_subreaper, wait};
 
@@ -109,20 +109,7 @@ impl Parent {
         };
         drop(starting);
         litter.keep();
-        let mut parent = Parent {
-            dir,
-            config,
-            record,
-            logs,
-            quiet,
-            gateway: None,
-            started: Instant::now(),
-            due: None,
-            failures: 0,
-            ended: false,
-            _metrics: None,
-        };
-        parent.start_gateway()?;
+        let mut parent = Parent::begin(dir, config, record, logs, quiet)?;
         if let Some(door) = door {
             parent._metrics = Some(door.answer(Observer::new(parent.dir.clone(), parent.record.clone()))?);
         }
@@ -136,6 +123,10 @@ impl Parent {
         record.set_parent(Identity::mine());
         let logs = dir.open_logs(record.cores(), record.fingerprint())?;
         litter.keep();
+        Parent::begin(dir, config, record, logs, quiet)
+    }
+
+    fn begin(dir: GroupDir, config: Config, record: GroupRecord, logs: GroupLogs, quiet: bool) -> Result<Parent> {
         let mut parent = Parent {
             dir,
             config,
@@ -200,9 +191,7 @@ impl Parent {
 
     /// Looks after the group without waiting: reaps, and starts the gateway again if it has ended.
     pub(crate) fn look(&mut self) -> Result<Health> {
-        let Some(status) = self.reap() else {
-            return self.start_if_due();
-        };
+        let Some(status) = self.reap() else { return self.start_if_due() };
         match self.record.ended() {
             0 => {}
             1 => {
@@ -235,9 +224,13 @@ impl Parent {
     }
 
     fn start_if_due(&mut self) -> Result<Health> {
-        if self.due.take_if(|due| *due <= Instant::now() || self.record.stopping()).is_none() {
+        let Some(due) = self.due else { return Ok(Health::Running) };
+        if due > Instant::now() && !self.record.stopping() {
+            // In place of the gateway: whoever watches the group (systemd) must not take waiting for hanging.
+            self.record.set_stat(Stat::Heartbeat, self.record.now());
             return Ok(Health::Running);
         }
+        self.due = None;
         self.start_gateway()?;
         Ok(Health::Restarted)
     }
