@@ -11,9 +11,23 @@ use network::process::{PATIENCE, until};
 use network::{Lab, Plan, Wire, lab, possible};
 
 const PAUSE: Duration = Duration::from_millis(150);
+/// How long an interface is away: several gateways look for it in vain.
+const AWAY: Duration = Duration::from_millis(1200);
 
-/// Kills under load; then everything must be as if nothing had been.
+/// Kills under load.
 fn survives(rounds: usize, victims: &[&[Victim]], options: &[&str]) {
+    survives_all(options, |_, group| {
+        for _ in 0..rounds {
+            for victims in victims {
+                group.kill(victims);
+                std::thread::sleep(PAUSE);
+            }
+        }
+    });
+}
+
+/// Something happens under load; then everything must be as if nothing had been.
+fn survives_all(options: &[&str], happens: impl FnOnce(&Lab, &mut Group)) {
     if !possible(&["ss"]) {
         return;
     }
@@ -23,12 +37,7 @@ fn survives(rounds: usize, victims: &[&[Victim]], options: &[&str]) {
     let flows = Client::start(&lab, "flows --flows 30 --every 20");
     let storm = Client::start(&lab, "connections --rate 100 --long-lived 50 --every 50 --patience 50");
     until("connections", || lab.client.sh("ss --tcp --no-header state established").lines().count() >= 50);
-    for _ in 0..rounds {
-        for victims in victims {
-            group.kill(victims);
-            std::thread::sleep(PAUSE);
-        }
-    }
+    happens(&lab, &mut group);
     group.until_ready();
     let report = storm.end(PATIENCE);
     for kind in ["short", "long_lived"] {
@@ -81,4 +90,17 @@ fn the_master_without_a_standby() {
 #[ignore = "needs root: network namespaces"]
 fn the_master_more_often_than_checkpoints_are_made() {
     survives(20, &[&[Victim::Master]], &["--checkpoint-interval", "10000"]);
+}
+
+#[test]
+#[ignore = "needs root: network namespaces"]
+fn an_interface_that_goes_and_comes_again() {
+    survives_all(&[], |lab, group| {
+        // To be taken away or to be deleted is the same to who has it open; so the far end stays as it is.
+        lab.middle.sh(&format!("ip link set inside netns {}", lab.client.path()));
+        std::thread::sleep(AWAY);
+        lab.client.sh(&format!("ip link set inside netns {}", lab.middle.path()));
+        lab.middle.sh("ip link set inside up");
+        group.until_another_gateway();
+    });
 }

@@ -102,6 +102,12 @@ impl Group {
         self.process.until("a group that can be killed", |_| buried() && is_ready(record));
     }
 
+    /// Waits for the gateway after one that has ended by itself.
+    pub(crate) fn until_another_gateway(&mut self) {
+        self.gateways += 1;
+        self.until_taken_over();
+    }
+
     /// Kills the master as soon as somebody can take over, and waits until he has.
     pub(crate) fn kill_master(&mut self) {
         self.kill(&[Victim::Master]);
